@@ -1,0 +1,1 @@
+"""Makes this machine match its assignments, and reports what is."""

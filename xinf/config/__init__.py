@@ -1,0 +1,1 @@
+"""TOML to typed settings, in layers, with errors that name file, line and key."""

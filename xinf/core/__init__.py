@@ -1,0 +1,1 @@
+"""The vocabulary: frozen records, states, errors. Imports nothing and does nothing."""

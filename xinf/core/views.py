@@ -1,0 +1,117 @@
+"""What people see: rows of `ls` and `ps`, derived from the store's records and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xinf.core.engines import RunningEngine
+from xinf.core.models import ModelIntent
+from xinf.core.placement import PlacementPlan
+from xinf.core.progress import Progress
+from xinf.core.states import RISING, EngineState, ModelState
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """A row of `ls`. `replicas` counts the ready ones."""
+
+    name: str
+    aliases: tuple[str, ...]
+    state: ModelState
+    engine: str
+    source: str
+    replicas: int
+    desired_replicas: int
+    reason: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaView:
+    """A row of `ps`. Memory is bytes, `context` tokens, `since` seconds since the epoch."""
+
+    model: str
+    replica: str
+    state: EngineState
+    engine: str
+    runtime: str
+    pid: int | None
+    devices: tuple[str, ...]
+    memory_bytes: int
+    context: int | None
+    running: int
+    waiting: int
+    since: float
+    reason: str
+    progress: Progress | None = None
+
+
+def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[ModelState, str]:
+    """The best that a request for this model may expect now, and why."""
+    states = {engine.state for engine in engines}
+    if EngineState.READY in states and intent.is_wanted:
+        return ModelState.READY, ""
+    if not intent.is_wanted:
+        leaving = states - {EngineState.STOPPED, EngineState.FAILED, EngineState.BACKOFF}
+        if leaving:
+            return ModelState.DRAINING, "stopping"
+        return ModelState.OFF, f"not wanted by the {intent.owner}"
+    if EngineState.ASLEEP in states:
+        return ModelState.ASLEEP, "asleep; the next request wakes it"
+    if states & RISING:
+        return ModelState.LOADING, _newest(engines, RISING)
+    if EngineState.FAILED in states:
+        return ModelState.FAILED, _newest(engines, {EngineState.FAILED})
+    if states & {EngineState.DRAINING, EngineState.STOPPING}:
+        return ModelState.LOADING, "being replaced"
+    return ModelState.QUEUED, "waiting for a place"
+
+
+def model_view(
+    name: str, intent: ModelIntent, engines: Iterable[RunningEngine], plan: PlacementPlan
+) -> ModelView:
+    """The row of `name`; a reason for not being placed comes before any other."""
+    own = [engine for engine in engines if engine.model == name]
+    state, reason = model_state(intent, own)
+    unplaced = [entry.reason for entry in plan.unplaced if entry.model == name]
+    chosen = {entry.config.engine for entry in plan.assignments if entry.model == name}
+    spec = intent.spec
+    return ModelView(
+        name=name,
+        aliases=spec.aliases if spec else (),
+        state=state,
+        engine=next(iter(sorted(chosen)), (spec.engine if spec else None) or "auto"),
+        source=spec.source if spec else "",
+        replicas=sum(engine.state is EngineState.READY for engine in own),
+        desired_replicas=spec.replicas if spec and intent.is_wanted else 0,
+        reason=unplaced[0] if unplaced else reason,
+        owner=intent.owner,
+    )
+
+
+def replica_view(
+    engine: RunningEngine, *, running: int, waiting: int, progress: Progress | None
+) -> ReplicaView:
+    """The row of one engine with its load, which travels outside the store."""
+    return ReplicaView(
+        model=engine.model,
+        replica=engine.replica,
+        state=engine.state,
+        engine=engine.engine,
+        runtime=engine.runtime,
+        pid=engine.identity.pid if engine.identity else None,
+        devices=engine.devices,
+        memory_bytes=engine.memory_bytes,
+        context=engine.context,
+        running=running,
+        waiting=waiting,
+        since=engine.since,
+        reason=engine.reason,
+        progress=progress,
+    )
+
+
+def _newest(engines: Sequence[RunningEngine], states: Iterable[EngineState]) -> str:
+    among = set(states)
+    return max((e for e in engines if e.state in among), key=lambda e: e.since).reason

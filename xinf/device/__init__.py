@@ -1,0 +1,1 @@
+"""What the machine has: one backend per kind of accelerator."""

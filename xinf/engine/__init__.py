@@ -1,0 +1,1 @@
+"""The control plane's side of one engine: channel, session, observation."""

@@ -1,0 +1,1 @@
+"""The HTTP face: OpenAI-compatible, and the admin API on its own socket."""

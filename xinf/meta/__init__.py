@@ -1,0 +1,1 @@
+"""The MetaStore: all state, in one SQLite file, with ordered change notification."""

@@ -1,0 +1,115 @@
+"""The MetaStore: what every part of xinf may do to its shared state.
+
+Keys are paths such as `models/coder`; values are JSON texts (see `meta.collection` for the typed
+door). Every commit has one revision, a number that only grows. A watch that starts at the revision
+of a listing misses nothing and repeats nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key as it stands. `revision` is that of its last change."""
+
+    key: str
+    value: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All keys below a prefix, in key order, as of `revision`."""
+
+    entries: tuple[Entry, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One committed change of one key. `value` is what was written, None for a deletion."""
+
+    revision: int
+    key: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Deleting what is not there is fine and changes nothing."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """A condition: `key` was last changed at `revision`; None = it must not exist."""
+
+    key: str
+    revision: int | None
+
+
+Operation: TypeAlias = Put | Delete | Expect
+
+
+class Conflict(Exception):
+    """An Expect did not hold, and nothing was written. `actual` None: the key does not exist."""
+
+    def __init__(self, key: str, expected: int | None, actual: int | None) -> None:
+        super().__init__(f"{key}: expected revision {expected}, found {actual}")
+        self.key = key
+        self.expected = expected
+        self.actual = actual
+
+
+class Compacted(Exception):
+    """A watch asked for changes that are no longer kept; list again and watch from there."""
+
+    def __init__(self, asked: int, oldest: int) -> None:
+        super().__init__(f"revision {asked} is compacted; the oldest kept is {oldest}")
+        self.asked = asked
+        self.oldest = oldest
+
+
+class MetaStore(Protocol):
+    """Ordered, durable, watchable key-value state. Every method waits for the store's thread."""
+
+    async def put(self, key: str, value: str) -> int:
+        """Write; returns the revision of the commit."""
+        ...
+
+    async def get(self, key: str) -> Entry | None: ...
+
+    async def delete(self, key: str) -> int:
+        """Remove; returns the revision of the commit (unchanged if nothing was there)."""
+        ...
+
+    async def list_prefix(self, prefix: str) -> Listing: ...
+
+    async def compare_and_swap(self, key: str, expected: int | None, value: str) -> int:
+        """Write only if `key` was last changed at `expected` (None: does not exist).
+
+        Raises Conflict.
+        """
+        ...
+
+    async def transact(self, operations: Sequence[Operation]) -> int:
+        """All of `operations` or none, as one revision. Raises Conflict if an Expect fails."""
+        ...
+
+    def watch(self, prefix: str, after: int) -> AsyncIterator[Change]:
+        """Every change below `prefix` with a revision over `after`, in order, each once, for ever.
+
+        Raises Compacted.
+        """
+        ...

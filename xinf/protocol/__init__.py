@@ -1,0 +1,1 @@
+"""The contract between control plane and engine shims: messages, framing, versions."""

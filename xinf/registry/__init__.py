@@ -1,0 +1,1 @@
+"""Model families, sources and files: from a name to something an engine can load."""

@@ -1,0 +1,1 @@
+"""Engine environments: from a lock file to a managed virtual environment."""

@@ -1,0 +1,1 @@
+"""The engine's side. Runs in the engine's interpreter; shares only the protocol."""
