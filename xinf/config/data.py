@@ -1,8 +1,8 @@
 """The files under configs/, wherever xinf is installed.
 
-`xinf/configs` is a link to the `configs/` directory that people see at the top of the repository: in
-a checkout and in an editable install it leads there, and a wheel carries the files themselves. So
-one path works everywhere, and nobody has to know which kind of install this is.
+`xinf/configs` is a link to the `configs/` directory that people see at the top of the repository:
+in a checkout and in an editable install it leads there, and a wheel carries the files themselves.
+So one path works everywhere, and nobody has to know which kind of install this is.
 """
 
 from __future__ import annotations
