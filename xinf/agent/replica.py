@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -24,8 +25,10 @@ from xinf.core.progress import Step
 from xinf.core.states import EngineState, advance
 from xinf.core.units import format_seconds
 
-# A status file is polled: the shim is busy loading and cannot call, and 50 ms is nothing to a start.
+# A status file is polled, for a shim that loads cannot call; 50 ms is nothing to a start.
 STATUS_POLL_S = 0.05
+# The shim's word for options that no further try can make right (see shim/__main__).
+EXIT_BAD_OPTIONS = 64
 _PHASES = {"loading": EngineState.LOADING, "warming": EngineState.WARMING}
 
 T = TypeVar("T")
@@ -87,18 +90,18 @@ class Replica:
             self._ports.provision.prepare(self.assignment, meter.report)
         )
         self._move(EngineState.STARTING, "starting its process")
-        shim = await self._ports.launcher.launch(self.assignment, launch)
-        probe = self._ports.connect(shim.address)
-        try:
+        async with AsyncExitStack() as owned:
+            shim = await self._ports.launcher.launch(self.assignment, launch)
+            owned.push_async_callback(shim.destroy)
+            probe = self._ports.connect(shim.address)
+            owned.push_async_callback(probe.close)
             self._note(identity=shim.identity, address=shim.address)
-            await self._unless_gone(shim, self._become_ready(shim, probe, meter))
-            await self._unless_gone(shim, watch_health(probe, self._ports, self._seen_memory))
-        except StopAsked:
-            await self._bring_down(shim, probe)
-            raise
-        finally:
-            await probe.close()
-            await shim.destroy()
+            try:
+                await self._unless_gone(shim, self._become_ready(shim, probe, meter))
+                await self._unless_gone(shim, watch_health(probe, self._ports, self._seen_memory))
+            except StopAsked:
+                await self._bring_down(shim, probe)
+                raise
 
     async def _become_ready(self, shim: Shim, probe: Probe, meter: ProgressMeter) -> None:
         policy = self._ports.policy
@@ -157,6 +160,13 @@ class Replica:
 
     async def _wait_gone(self, shim: Shim) -> None:
         report = await shim.wait()
+        if report.code == EXIT_BAD_OPTIONS:
+            raise XinfError(
+                ErrorCode.CONFIG_INVALID,
+                thing=f"replica {self.record.replica}",
+                cause=report.reason,
+                next_step="Change the model's settings; that starts it again",
+            )
         words = shim.last_words()
         raise EngineLost(f"{report.reason}; last words:\n{words}" if words else report.reason)
 

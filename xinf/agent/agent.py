@@ -1,0 +1,110 @@
+"""The agent of one node: reconciler, publisher and heartbeat under one roof."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xinf.agent.heartbeat import Heartbeat
+from xinf.agent.launcher import Launcher
+from xinf.agent.orphans import end_orphans
+from xinf.agent.ports import AgentPolicy, Ports, Probe, Provision
+from xinf.agent.publisher import Publisher
+from xinf.agent.reconciler import Reconciler
+from xinf.agent.wake import Wake
+from xinf.core.clock import Clock
+from xinf.core.engines import RunningEngine
+from xinf.core.nodes import Device
+from xinf.core.placement import ReplicaAssignment
+from xinf.meta.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class AgentParts:
+    """What an agent is made of; the composition root chooses each."""
+
+    node: str
+    policy: AgentPolicy
+    clock: Clock
+    provision: Provision
+    launcher: Launcher
+    connect: Callable[[str], Probe]
+    sample_devices: Callable[[], tuple[Device, ...]]
+    socket_dir: Path
+
+
+class Agent:
+    def __init__(self, parts: AgentParts, records: Records) -> None:
+        self._parts = parts
+        self._records = records
+        self._wake = Wake(parts.clock)
+        self._publisher = Publisher(records, parts.node)
+        self._assignments = records.assignments.mirror()
+        self._assignments.subscribe(self._wake.ring)
+        self._heartbeat = Heartbeat(
+            parts.node, parts.sample_devices, records, parts.clock, parts.policy.resync_s
+        )
+        ports = Ports(
+            node=parts.node,
+            clock=parts.clock,
+            policy=parts.policy,
+            provision=parts.provision,
+            launcher=parts.launcher,
+            connect=parts.connect,
+            publish=self._publish,
+            tell_progress=self._publisher.tell_progress,
+        )
+        self._reconciler = Reconciler(self._desired, ports, self._wake, self._publisher.forget)
+
+    async def prepare(self) -> int:
+        """End what a predecessor left, forget its records, look at the devices; call once, first.
+
+        Returns the number of engines that had to be ended. Raises TimeoutError.
+        """
+        left = await self._records.engines.list()
+        own = {name: engine for name, engine in left.items() if engine.node == self._parts.node}
+        ended = await end_orphans(own.values(), self._parts.socket_dir, self._parts.clock)
+        for name in own:
+            await self._records.engines.delete(name)
+        for name in await self._records.progress.list():
+            await self._records.progress.delete(name)
+        await self._heartbeat.beat()
+        return ended
+
+    async def run(self) -> None:
+        """Until `close`; when it returns, no engine of this node runs and the store says so."""
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._assignments.run(), name="assignments"),
+                group.create_task(self._publisher.run(), name="publisher"),
+                group.create_task(self._heartbeat.run(), name="heartbeat"),
+            ]
+            await self._assignments.synced()
+            await self._reconciler.run()
+            for helper in helpers:
+                helper.cancel()
+        await self._publisher.flush()
+
+    def observed(self) -> tuple[RunningEngine, ...]:
+        return self._reconciler.observed()
+
+    def close(self) -> None:
+        """Begin to drain and stop everything."""
+        self._reconciler.close()
+
+    def hurry(self) -> None:
+        """Stop waiting for anything to drain."""
+        self._reconciler.hurry()
+
+    def _desired(self) -> tuple[ReplicaAssignment, ...]:
+        return tuple(
+            assignment
+            for assignment in self._assignments.items.values()
+            if assignment.node == self._parts.node
+        )
+
+    def _publish(self, record: RunningEngine) -> None:
+        self._publisher.publish(record)
+        self._wake.ring()

@@ -1,0 +1,21 @@
+"""Config to store: what the file declares becomes intent, and only that part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xinf.core.models import ModelIntent, ModelSpec, declare
+from xinf.meta.records import Records
+
+
+async def declare_models(records: Records, specs: Iterable[ModelSpec]) -> None:
+    """Make the declared part of every model equal to `specs`; launches and overrides stay."""
+    declared = {spec.name: spec for spec in specs}
+    for name in sorted({*await records.models.list(), *declared}):
+        spec = declared.get(name)
+
+        def say(before: ModelIntent | None, spec: ModelSpec | None = spec) -> ModelIntent | None:
+            after = declare(before or ModelIntent(), spec)
+            return None if after.is_empty else after
+
+        await records.models.update(name, say)
