@@ -27,7 +27,7 @@ NETWORK = (
 # What pip says about a cause, and what we say.
 CAUSES = (
     (r"No space left on device|Disk quota", "the disk is full. Free some space, " + AGAIN),
-    (NETWORK, "no network: pip cannot reach its package index. Check the connection, " + AGAIN),
+    (NETWORK, "no network, pip cannot reach its package index. Check the connection, " + AGAIN),
     ("", "see the lines above. Mend what they name, " + AGAIN),
 )
 
@@ -164,13 +164,15 @@ def step(what: str, command: list, lock: int) -> None:
         while child.poll() is None:
             time.sleep(0.1)
             if sys.stderr.isatty():
-                doing = re.findall(r"^ *([A-Z][a-z]+ing \S+)", read(LOG), re.M)
+                doing = re.findall(
+                    r"^ *((?:Collect|Download|Build|Install)ing \S+)", read(LOG), re.M
+                )
                 say(f"{what}: {''.join(doing[-1:])[:50]} ({time.monotonic() - began:.0f} s)", "")
     finally:
         stop(child)
     if child.returncode:
         say("\n  ".join([f"last lines of {LOG}:", *read(LOG).splitlines()[-12:]]))
-        fail(f"{what} failed, " + next(say for sign, say in CAUSES if re.search(sign, read(LOG))))
+        fail(f"{what} failed: " + next(why for sign, why in CAUSES if re.search(sign, read(LOG))))
     say(f"{what}: done in {time.monotonic() - began:.0f} s")
 
 
