@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     DOES_NOT_FIT = "does_not_fit"
     STORE_NEWER = "store_newer"
     STORE_CORRUPT = "store_corrupt"
+    STORE_UNAVAILABLE = "store_unavailable"
     ENGINE_INCOMPATIBLE = "engine_incompatible"
 
 
@@ -117,6 +118,7 @@ KINDS: Mapping[ErrorCode, ErrorKind] = MappingProxyType(
         _C.DOES_NOT_FIT: ErrorKind(507, _SERVER),
         _C.STORE_NEWER: ErrorKind(500, _SERVER),
         _C.STORE_CORRUPT: ErrorKind(500, _SERVER),
+        _C.STORE_UNAVAILABLE: ErrorKind(503, _SERVER, retryable=True),
         _C.ENGINE_INCOMPATIBLE: ErrorKind(500, _SERVER),
     }
 )

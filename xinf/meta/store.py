@@ -3,6 +3,10 @@
 Keys are paths such as `models/coder`; values are JSON texts (see `meta.collection` for the typed
 door). Every commit has one revision, a number that only grows. A watch that starts at the revision
 of a listing misses nothing and repeats nothing.
+
+Writing a value that stands already is no change: no revision is taken, nobody is woken. An observer
+may therefore write what it sees as often as it likes. A caller that is cancelled while it waits for
+a write has either written everything or nothing.
 """
 
 from __future__ import annotations
@@ -73,7 +77,10 @@ class Conflict(Exception):
 
 
 class Compacted(Exception):
-    """A watch asked for changes that are no longer kept; list again and watch from there."""
+    """A watch asked for changes that are no longer kept; list again and watch from there.
+
+    `oldest` is the lowest revision whose changes are certain to be kept.
+    """
 
     def __init__(self, asked: int, oldest: int) -> None:
         super().__init__(f"revision {asked} is compacted; the oldest kept is {oldest}")
@@ -81,17 +88,21 @@ class Compacted(Exception):
         self.oldest = oldest
 
 
+class StoreClosed(Exception):
+    """The store was used after its owner closed it: an error in the order of closing."""
+
+
 class MetaStore(Protocol):
     """Ordered, durable, watchable key-value state. Every method waits for the store's thread."""
 
     async def put(self, key: str, value: str) -> int:
-        """Write; returns the revision of the commit."""
+        """Write; returns the revision at which `key` now stands (see Expect)."""
         ...
 
     async def get(self, key: str) -> Entry | None: ...
 
     async def delete(self, key: str) -> int:
-        """Remove; returns the revision of the commit (unchanged if nothing was there)."""
+        """Remove; returns the revision of the commit (the store's last one if nothing was there)."""
         ...
 
     async def list_prefix(self, prefix: str) -> Listing: ...
@@ -99,12 +110,16 @@ class MetaStore(Protocol):
     async def compare_and_swap(self, key: str, expected: int | None, value: str) -> int:
         """Write only if `key` was last changed at `expected` (None: does not exist).
 
-        Raises Conflict.
+        Returns the revision at which `key` now stands. Raises Conflict.
         """
         ...
 
     async def transact(self, operations: Sequence[Operation]) -> int:
-        """All of `operations` or none, as one revision. Raises Conflict if an Expect fails."""
+        """All of `operations` or none, as one revision, in their order; Expects are checked first.
+
+        Returns the revision of the commit (the store's last one if nothing changed). Raises
+        Conflict.
+        """
         ...
 
     def watch(self, prefix: str, after: int) -> AsyncIterator[Change]:
@@ -112,4 +127,15 @@ class MetaStore(Protocol):
 
         Raises Compacted.
         """
+        ...
+
+    def watch_batches(self, prefix: str, after: int) -> AsyncIterator[tuple[Change, ...]]:
+        """As `watch`, but all that is known at a time. A transaction is never split.
+
+        Raises Compacted.
+        """
+        ...
+
+    async def compact(self, keep_after: int) -> None:
+        """Forget the journal up to and including revision `keep_after`."""
         ...

@@ -1,0 +1,49 @@
+"""The SQL of everyday: reading and writing entries, reading and compacting the journal."""
+
+from __future__ import annotations
+
+# A transaction: one revision for all that it changes. Taking the revision first also makes this
+# connection the writer, so that what is read afterwards stands until the commit.
+BEGIN_WRITE = "begin immediate"
+BEGIN_READ = "begin"
+TAKE_REVISION = "update head set revision = revision + 1, is_open = 1"
+GIVE_BACK = "update head set is_open = 0"
+
+HEAD = "select revision, compacted from head"
+
+GET = "select key, value, revision from entry where key = ?"
+REVISION_OF = "select revision from entry where key = ?"
+# An identical value is no change: nothing is journalled and nobody is woken.
+PUT = """
+insert into entry (key, value) values (:key, :value)
+on conflict (key) do update set value = excluded.value where value <> excluded.value
+"""
+DELETE = "delete from entry where key = ?"
+
+# No UTF-8 text has a byte ff, so `prefix || ff` comes after every key that begins with the prefix.
+_BELOW_PREFIX = "key >= :prefix and key < :prefix || cast(x'ff' as text)"
+LIST = f"select key, value, revision from entry where {_BELOW_PREFIX} order by key"
+
+# Where a page of the journal ends: at the revision of its last row, so that a transaction is never
+# split; at the head if there are fewer rows.
+PAGE_END = (
+    "select revision from change where revision > :after order by revision limit 1 offset :rows"
+)
+PAGE = f"""
+select revision, key, value from change
+where revision > :after and revision <= :end and {_BELOW_PREFIX}
+order by revision, id
+"""
+
+COMPACT = "delete from change where revision <= ?"
+SET_COMPACTED = "update head set compacted = ?"
+
+SYNC_FULL = "pragma synchronous = full"
+SYNC_NORMAL = "pragma synchronous = normal"
+DATA_VERSION = "pragma data_version"
+
+# Sees also the rows that the permanent triggers write. Fires before the commit, and for changes
+# that are rolled back, hence it only sets a flag; and only for this connection.
+MARK_CHANGED = """
+create temp trigger change_made after insert on main.change begin select xinf_change_made(); end
+"""
