@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from xinf.core.errors import ErrorCode, XinfError
 _PERM, _BUSY, _LOCKED, _READONLY, _IOERR = 3, 5, 6, 8, 10
 _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 11, 13, 14, 26
 
+_RESTART = "Restart xinf: it sets the damaged file aside and makes a new one"
+_FREE_SPACE = "Free some space, then try again"
 _END_THE_OTHER = "End the program that has the file open, e.g. a sqlite3 shell"
 _CHECK_DIRECTORY = "Check that its directory is yours and can be written to"
 
@@ -24,25 +26,21 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def explain(error: sqlite3.Error, path: Path) -> XinfError | None:
     """`error` as a user should see it; None if it is not about the file or the machine."""
-    code = _primary(error)
-    thing = f"store {path}"
+    code, cause = _primary(error), str(error)
     if is_damage(error):
-        next_step = "Restart xinf: it sets the damaged file aside and makes a new one"
-        return XinfError(
-            ErrorCode.STORE_CORRUPT, thing=thing, cause=str(error), next_step=next_step
-        )
+        return _problem(ErrorCode.STORE_CORRUPT, path, cause, _RESTART)
     if code == _FULL:
-        next_step = "Free some space, then try again"
-        return XinfError(ErrorCode.DISK_FULL, thing=thing, cause=str(error), next_step=next_step)
+        return _problem(ErrorCode.DISK_FULL, path, cause, _FREE_SPACE)
     if code in {_BUSY, _LOCKED}:
-        return _unavailable(path, "another process keeps it locked", _END_THE_OTHER)
+        cause = "another process keeps it locked"
+        return _problem(ErrorCode.STORE_UNAVAILABLE, path, cause, _END_THE_OTHER)
     if code in {_PERM, _READONLY, _IOERR, _CANTOPEN}:
-        return _unavailable(path, str(error), _CHECK_DIRECTORY)
+        return _problem(ErrorCode.STORE_UNAVAILABLE, path, cause, _CHECK_DIRECTORY)
     return None
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Generator[None]:
     """Around the opening of the file: what goes wrong in the block leaves it as a user's error."""
     try:
         yield
@@ -50,13 +48,11 @@ def explained(path: Path) -> Iterator[None]:
         raise explain(error, path) or error from error
     except OSError as error:
         cause = error.strerror or str(error)
-        raise _unavailable(path, cause, _CHECK_DIRECTORY) from error
+        raise _problem(ErrorCode.STORE_UNAVAILABLE, path, cause, _CHECK_DIRECTORY) from error
 
 
-def _unavailable(path: Path, cause: str, next_step: str) -> XinfError:
-    return XinfError(
-        ErrorCode.STORE_UNAVAILABLE, thing=f"store {path}", cause=cause, next_step=next_step
-    )
+def _problem(code: ErrorCode, path: Path, cause: str, next_step: str) -> XinfError:
+    return XinfError(code, thing=f"store {path}", cause=cause, next_step=next_step)
 
 
 def _primary(error: sqlite3.Error) -> int | None:

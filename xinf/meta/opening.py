@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,14 +51,13 @@ def open_file(path: Path, *, busy_timeout_s: float, wall: float) -> Opened:
 
 
 @asynccontextmanager
-async def alone(directory: Path, *, clock: Clock, within_s: float) -> AsyncIterator[None]:
+async def alone(directory: Path, *, clock: Clock, within_s: float) -> AsyncGenerator[None]:
     """Nobody else opens a store in `directory` meanwhile, in this process or another.
 
     Two that make, migrate or set aside the same file at once would undo each other's work. Raises
     XinfError(STORE_UNAVAILABLE) if the other one takes longer than `within_s` seconds.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    lock = _directory(directory)
     try:
         try:
             async with clock.timeout(within_s):
@@ -142,6 +141,11 @@ def _notice(path: Path, kept: Path, damage: str) -> XinfError:
         cause=f"was damaged ({damage}); it is kept as {kept.name} and a new one was made",
         next_step="Launch again what was launched without a file; the rest comes back by itself",
     )
+
+
+def _directory(directory: Path) -> int:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _try_lock(lock: int) -> bool:

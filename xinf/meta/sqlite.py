@@ -12,7 +12,7 @@ processes commit rings no bell here: every watcher looks once a second in any ca
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -119,7 +119,7 @@ async def open_store(
     *,
     inline: bool = False,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
-) -> AsyncIterator[SqliteStore]:
+) -> AsyncGenerator[SqliteStore]:
     """The store at `path`, made if need be, until the block is left.
 
     `inline` runs the SQL in the caller's turn instead of a thread: for simulations. Raises

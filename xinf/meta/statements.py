@@ -21,17 +21,21 @@ on conflict (key) do update set value = excluded.value where value <> excluded.v
 DELETE = "delete from entry where key = ?"
 
 # No UTF-8 text has a byte ff, so `prefix || ff` comes after every key that begins with the prefix.
-_BELOW_PREFIX = "key >= :prefix and key < :prefix || cast(x'ff' as text)"
-LIST = f"select key, value, revision from entry where {_BELOW_PREFIX} order by key"
+LIST = """
+select key, value, revision from entry
+where key >= :prefix and key < :prefix || cast(x'ff' as text)
+order by key
+"""
 
 # Where a page of the journal ends: at the revision of its last row, so that a transaction is never
 # split; at the head if there are fewer rows.
-PAGE_END = (
-    "select revision from change where revision > :after order by revision limit 1 offset :rows"
-)
-PAGE = f"""
+PAGE_END = """
+select revision from change where revision > :after order by revision limit 1 offset :rows
+"""
+PAGE = """
 select revision, key, value from change
-where revision > :after and revision <= :end and {_BELOW_PREFIX}
+where revision > :after and revision <= :end
+and key >= :prefix and key < :prefix || cast(x'ff' as text)
 order by revision, id
 """
 

@@ -102,7 +102,7 @@ class MetaStore(Protocol):
     async def get(self, key: str) -> Entry | None: ...
 
     async def delete(self, key: str) -> int:
-        """Remove; returns the revision of the commit (the store's last one if nothing was there)."""
+        """Remove; returns the revision of the commit (the last one if nothing was there)."""
         ...
 
     async def list_prefix(self, prefix: str) -> Listing: ...
@@ -117,7 +117,7 @@ class MetaStore(Protocol):
     async def transact(self, operations: Sequence[Operation]) -> int:
         """All of `operations` or none, as one revision, in their order; Expects are checked first.
 
-        Returns the revision of the commit (the store's last one if nothing changed). Raises
+        Returns the revision of the commit (the last one if nothing changed). Raises
         Conflict.
         """
         ...

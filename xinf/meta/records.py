@@ -1,0 +1,30 @@
+"""Every kind of record in the store, with its place. design.md §4 says who writes which."""
+
+from __future__ import annotations
+
+from xinf.core.engines import RunningEngine
+from xinf.core.models import ModelIntent
+from xinf.core.nodes import NodeStatus
+from xinf.core.placement import PlacementPlan, ReplicaAssignment
+from xinf.core.progress import Progress
+from xinf.meta.collection import Collection
+from xinf.meta.store import MetaStore
+
+# The one record of `plans`: what the scheduler decided last.
+CURRENT_PLAN = "current"
+
+
+class Records:
+    """The store's typed doors. For one transaction over several, see `Collection.write`."""
+
+    def __init__(self, store: MetaStore) -> None:
+        self.store = store
+        # By model name: what is wanted, and who said so.
+        self.models = Collection(store, "models/", ModelIntent)
+        # By `<node>/<replica>`: what an agent must run, and what it does run.
+        self.assignments = Collection(store, "assignments/", ReplicaAssignment)
+        self.engines = Collection(store, "engines/", RunningEngine)
+        self.progress = Collection(store, "progress/", Progress)
+        # By node: what a machine has.
+        self.nodes = Collection(store, "nodes/", NodeStatus)
+        self.plans = Collection(store, "plans/", PlacementPlan)
