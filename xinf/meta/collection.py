@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.meta.mirror import Mirror
-from xinf.meta.store import Conflict, Delete, Entry, Expect, MetaStore, Operation, Put
+from xinf.meta.store import Conflict, Delete, Entry, Expect, MetaStore, Put
 
 T = TypeVar("T")
 
@@ -75,12 +75,10 @@ class Collection(Generic[T]):
             found = await self.get_entry(name)
             before, revision = found or (None, None)
             after = change(before)
-            if after is None and before is None:
-                return None
+            key = self.key(name)
+            write = Delete(key) if after is None else self.put_operation(name, after)
             try:
-                await self._store.transact(
-                    (Expect(self.key(name), revision), self.write(name, after))
-                )
+                await self._store.transact((Expect(key, revision), write))
             except Conflict:
                 continue
             return after
@@ -102,10 +100,9 @@ class Collection(Generic[T]):
     def name(self, key: str) -> str:
         return key.removeprefix(self.prefix)
 
-    def write(self, name: str, value: T | None) -> Operation:
-        """The operation that makes the record be `value`, for a transaction of several."""
-        key = self.key(name)
-        return Delete(key) if value is None else Put(key, self._encode(value))
+    def put_operation(self, name: str, value: T) -> Put:
+        """A `put` as part of a transaction over several records."""
+        return Put(self.key(name), self._encode(value))
 
     def decode(self, value: str) -> T:
         """The record in a stored text. Raises ValueError."""

@@ -15,7 +15,7 @@ CURRENT_PLAN = "current"
 
 
 class Records:
-    """The store's typed doors. For one transaction over several, see `Collection.write`."""
+    """The store's typed doors. `Collection.put_operation` serves transactions over several."""
 
     def __init__(self, store: MetaStore) -> None:
         self.store = store
