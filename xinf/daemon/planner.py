@@ -17,8 +17,8 @@ from xinf.core.fingerprint import fingerprint
 from xinf.core.json import JsonValue
 from xinf.core.models import ModelIntent, ModelSpec, SimSpec
 from xinf.core.placement import EngineConfig, PlacementPlan, ReplicaAssignment
-from xinf.meta.records import Records
-from xinf.meta.store import Delete, Operation
+from xinf.meta.records import CURRENT_PLAN, Records
+from xinf.meta.store import Operation
 from xinf.protocol.version import PROTOCOL_VERSION
 from xinf.registry.resolve import Resolved, resolve
 from xinf.scheduler.plan import plan
@@ -27,7 +27,6 @@ from xinf.scheduler.snapshot import ClusterSnapshot, PlanPolicy, WantedModel
 log = logging.getLogger("xinf.plan")
 
 RESYNC_S = 5.0
-CURRENT = "current"
 
 
 class Planner:
@@ -59,7 +58,7 @@ class Planner:
 
     async def look(self) -> PlacementPlan:
         """One turn: decide, and write what changed."""
-        before = await self._records.plans.get(CURRENT) or PlacementPlan()
+        before = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
         after = plan(self._snapshot(before), self._policy)
         standing = await self._records.assignments.list()
         operations = list(self._changes(before, after, standing))
@@ -86,13 +85,13 @@ class Planner:
         standing: Mapping[str, ReplicaAssignment],
     ) -> Iterator[Operation]:
         if after != before:
-            yield self._records.plans.put_operation(CURRENT, after)
+            yield self._records.plans.write(CURRENT_PLAN, after)
         due = {f"{entry.node}/{entry.replica}": entry for entry in after.assignments}
         for name in sorted(standing.keys() - due.keys()):
-            yield Delete(self._records.assignments.key(name))
+            yield self._records.assignments.write(name, None)
         for name, entry in due.items():
             if standing.get(name) != entry:
-                yield self._records.assignments.put_operation(name, entry)
+                yield self._records.assignments.write(name, entry)
 
 
 def wanted_model(

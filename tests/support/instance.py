@@ -1,0 +1,190 @@
+"""A whole xinf as its user has it: `python -m xinf up` in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import openai
+
+from xinf.agent.process import session_members
+
+# Generous: a machine under load is slow, and no test asserts how fast things are.
+PATIENCE_S = 90.0
+
+T = TypeVar("T")
+
+ECHO = """
+[models.echo]
+engine = "sim"
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
+    """Look until there is something to see."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {patience_s:.0f} s for {what}")
+
+
+@dataclass
+class Instance:
+    """`root` holds its config, state and sockets; `process` is the control plane."""
+
+    root: Path
+    port: int
+    env: Mapping[str, str]
+    process: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        return (self.root / "output").read_text()
+
+    @property
+    def sdk(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0)
+
+    @property
+    def async_sdk(self) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0)
+
+    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "xinf", *arguments],
+            env=self.env,
+            cwd=self.root,
+            text=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=check,
+        )
+
+    def listing(self, *arguments: str) -> list[dict[str, Any]]:
+        return json.loads(self.cli(*arguments, "--json").stdout)
+
+    def ps(self) -> list[dict[str, Any]]:
+        return self.listing("ps")
+
+    def get(self, path: str) -> int:
+        """The status of a GET; 0 if nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def wait_ready(self) -> None:
+        def look() -> bool:
+            assert self.process.poll() is None, f"xinf ended:\n{self.output}"
+            return self.get("/ready") == 200
+
+        until(look, "/ready")
+
+    def stop(self, sign: int = signal.SIGINT) -> int:
+        """Ask it to end, and wait for it; its exit code."""
+        self.process.send_signal(sign)
+        return self.process.wait(PATIENCE_S)
+
+
+@contextmanager
+def home(toml: str, **env: str) -> Iterator[tuple[Path, dict[str, str], int]]:
+    """A directory, environment and port for an instance; sockets need its path to be short."""
+    root = Path(tempfile.mkdtemp(prefix="xt", dir="/tmp"))
+    port = free_port()
+    (root / "xinf.toml").write_text(toml)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XINF_")}
+    test_cache = os.environ.get("XINF_TEST_CACHE")
+    mine = {
+        "XINF_CONFIG": str(root / "xinf.toml"),
+        "XINF_STATE_DIR": str(root / "state"),
+        "XINF_SERVER__PORT": str(port),
+        "XDG_RUNTIME_DIR": str(root / "run"),
+        **({"XINF_CACHE_DIR": test_cache} if test_cache else {}),
+        **env,
+    }
+    (root / "run").mkdir(mode=0o700)
+    try:
+        yield root, {**kept, **mine}, port
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def start(root: Path, env: Mapping[str, str], port: int, *arguments: str) -> Iterator[Instance]:
+    """`xinf up` in `root`. Leaving the block makes sure that nothing of it is left."""
+    with (root / "output").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "xinf", "up", *arguments],
+            env=env,
+            cwd=root,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    instance = Instance(root, port, env, process)
+    try:
+        yield instance
+    finally:
+        if process.poll() is None:
+            sessions = _sessions(instance)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                for session in sessions:
+                    for member in session_members(session):
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(member.pid, signal.SIGKILL)
+
+
+@contextmanager
+def running(toml: str = ECHO, *arguments: str, **env: str) -> Iterator[Instance]:
+    """A ready instance with `toml` as its config."""
+    with (
+        home(toml, **env) as (root, environ, port),
+        start(root, environ, port, *arguments) as instance,
+    ):
+        instance.wait_ready()
+        yield instance
+
+
+def _sessions(instance: Instance) -> list[int]:
+    listed = instance.cli("ps", "--json", check=False)
+    if listed.returncode:
+        return []
+    return [row["pid"] for row in json.loads(listed.stdout) if row["pid"]]
