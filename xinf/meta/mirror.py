@@ -27,7 +27,7 @@ class Mirror(Generic[T]):
         self._store = store
         self._prefix = prefix
         self._decode = decode
-        self._callbacks: tuple[Callable[[], None], ...] = ()
+        self._callbacks: Mapping[object, Callable[[], None]] = {}
         self._synced = asyncio.Event()
         self.items: Mapping[str, T] = MappingProxyType({})
         self.unreadable: Mapping[str, str] = MappingProxyType({})
@@ -50,11 +50,13 @@ class Mirror(Generic[T]):
 
         It is called on the event loop's thread and must return at once.
         """
+        subscription = object()
 
         def unsubscribe() -> None:
-            self._callbacks = tuple(each for each in self._callbacks if each is not callback)
+            left = self._callbacks.items()
+            self._callbacks = {key: each for key, each in left if key is not subscription}
 
-        self._callbacks = (*self._callbacks, callback)
+        self._callbacks = {**self._callbacks, subscription: callback}
         return unsubscribe
 
     async def _follow(self) -> None:
@@ -84,5 +86,5 @@ class Mirror(Generic[T]):
                 unreadable[name] = str(error)
         self.items, self.unreadable = MappingProxyType(items), MappingProxyType(unreadable)
         self.revision = revision
-        for callback in self._callbacks:
+        for callback in self._callbacks.values():
             callback()

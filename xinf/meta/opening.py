@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,8 +31,12 @@ class Opened:
     notice: XinfError | None
 
 
-class Damaged(Exception):
-    """The file is there but is not, or not entirely, a database."""
+class _Damaged(Exception):
+    """The file was not, or not entirely, a database. It is at `kept` now."""
+
+    def __init__(self, damage: str, kept: Path) -> None:
+        super().__init__(damage)
+        self.kept = kept
 
 
 def open_file(path: Path, *, busy_timeout_s: float, wall: float) -> Opened:
@@ -41,13 +45,11 @@ def open_file(path: Path, *, busy_timeout_s: float, wall: float) -> Opened:
     The connection belongs to the calling thread. `wall` (seconds since the epoch) names the file
     that is set aside. Raises XinfError(STORE_NEWER), OSError, sqlite3.Error.
     """
-    _make_private(path)
     try:
-        return Opened(_open(path, busy_timeout_s), notice=None)
-    except Damaged as damage:
-        kept = _set_aside(path, wall)
-        _make_private(path)
-        return Opened(_open(path, busy_timeout_s), _notice(path, kept, str(damage)))
+        return Opened(_open(path, busy_timeout_s, wall), notice=None)
+    except _Damaged as damage:
+        notice = _notice(path, damage.kept, str(damage))
+        return Opened(_open(path, busy_timeout_s, wall), notice)
 
 
 @asynccontextmanager
@@ -70,26 +72,32 @@ async def alone(directory: Path, *, clock: Clock, within_s: float) -> AsyncGener
         os.close(lock)  # and with it the lock
 
 
-def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    # No isolation level: the transactions are ours, Python begins none by itself.
-    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
-    try:
-        _check(connection)
+def _open(path: Path, busy_timeout_s: float, wall: float) -> sqlite3.Connection:
+    """Raises _Damaged."""
+    _make_private(path)
+    with ExitStack() as undo:
+        # No isolation level: the transactions are ours, Python begins none by itself.
+        connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+        undo.callback(connection.close)
+        damage = _damage(connection)
+        if damage:
+            # Before closing, which would delete the WAL: it may hold the best that is left.
+            raise _Damaged(damage, kept=_set_aside(path, wall))
         _refuse_newer(connection, path)
         connection.execute("pragma journal_mode = wal")
         schema.install(connection)
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, sqlite3.Error) and is_damage(error):
-            raise Damaged(str(error)) from error
-        raise
+        undo.pop_all()
     return connection
 
 
-def _check(connection: sqlite3.Connection) -> None:
-    (verdict,) = connection.execute("pragma quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise Damaged(verdict)
+def _damage(connection: sqlite3.Connection) -> str | None:
+    try:
+        (verdict,) = connection.execute("pragma quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        if is_damage(error):
+            return str(error)
+        raise
+    return None if verdict == "ok" else verdict
 
 
 def _refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
