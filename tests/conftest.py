@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+import hypothesis
 import pytest
+
+# A busy machine is no defect, so examples have no deadline; CI tries the same ones every time.
+hypothesis.settings.register_profile("xinf", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("xinf")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

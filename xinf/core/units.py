@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -57,7 +58,7 @@ def format_bytes(count: int) -> str:
     """`count` bytes with one decimal in the largest binary unit that keeps it at 1 or more."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB"):
-        if abs(amount) < 1024:
+        if abs(amount) < 1023.95:  # more would be rounded up to 1024.0
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} GiB"
@@ -65,18 +66,20 @@ def format_bytes(count: int) -> str:
 
 def format_seconds(seconds: float) -> str:
     """`seconds` as a person would say it: "0.4 s", "12 s", "3 m 20 s", "2 h 5 m"."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds // 60:.0f} m {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} m"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} m {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} m"
 
 
 def _parse(text: str, units: Mapping[str, float], wanted: str) -> float:
     match = _QUANTITY.fullmatch(text)
     factor = units.get(match[2].lower()) if match else None
-    if match is None or factor is None:
+    amount = float(match[1]) * factor if match and factor else math.inf
+    if math.isinf(amount):  # so many digits are no number that anybody meant
         raise ValueError(f"{text!r} is not {wanted}")
-    return float(match[1]) * factor
+    return amount
