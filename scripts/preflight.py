@@ -6,6 +6,7 @@ Used by xinf.py. Every check answers with a sentence that ends in the next step,
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import socket
@@ -13,6 +14,7 @@ import sys
 import tomllib
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,7 @@ MB = 10**6
 NEED_MB = {"": 300, "test": 800}
 PORT_DEFAULT = 5090
 PROBE_TIMEOUT_S = 1
+ANSWER_BYTES_MAX = 4096
 
 
 def problem(root: Path, extra: str, args: Sequence[str], *, needs_venv: bool) -> str:
@@ -99,8 +102,8 @@ def _config_text(args: Sequence[str], environ: Mapping[str, str]) -> str:
     home = environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     places = (_option(args, "config"), environ.get("XINF_CONFIG"), "xinf.toml")
     for place in (*places, os.path.join(home, "xinf", "xinf.toml")):
-        if place and os.path.isfile(place):
-            return Path(place).read_text(encoding="utf-8")
+        if place and os.path.isfile(os.path.expanduser(place)):
+            return Path(place).expanduser().read_text(encoding="utf-8")
     return ""
 
 
@@ -111,11 +114,12 @@ def _option(args: Sequence[str], name: str) -> str:
 
 
 def _is_xinf(host: str, port: int) -> bool:
+    """Whether whoever answers there says that it is one."""
+    name = "127.0.0.1" if host == "0.0.0.0" else host  # as a host it means any, as a target none
     try:
-        url = f"http://{host}:{port}/health"
-        with urllib.request.urlopen(url, timeout=PROBE_TIMEOUT_S) as answer:
-            return "xinf" in answer.headers.get("server", "")
-    except (OSError, ValueError):
+        with urllib.request.urlopen(f"http://{name}:{port}/", timeout=PROBE_TIMEOUT_S) as answer:
+            return json.loads(answer.read(ANSWER_BYTES_MAX)).get("name") == "xinf"
+    except (OSError, ValueError, AttributeError, HTTPException):
         return False
 
 

@@ -112,21 +112,19 @@ def listening() -> Iterator[int]:
 
 
 @contextmanager
-def answering(name: str) -> Iterator[int]:
-    """A port where an HTTP server called `name` answers."""
+def answering(body: str) -> Iterator[int]:
+    """A port where an HTTP server answers everything with `body`."""
 
-    class Named(BaseHTTPRequestHandler):
-        def version_string(self) -> str:
-            return name
-
+    class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
+            self.wfile.write(body.encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Named) as server:
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -54,9 +54,13 @@ def test_a_folder_of_somebody_else_is_told_before_pip_runs(
 
 
 def test_a_port_that_xinf_itself_holds_is_left_to_xinf(preflight: ModuleType) -> None:
-    with answering("xinf/0.1.0") as port:
+    with answering('{"name": "xinf", "version": "0.1.0"}') as port:
         assert preflight.port_taken("127.0.0.1", port) == ""
-    with answering("another/1.0") as port:
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", '{"name": "another"}', ""])
+def test_a_port_where_another_server_answers_is_taken(preflight: ModuleType, body: str) -> None:
+    with answering(body) as port:
         assert "in use by another program" in preflight.port_taken("127.0.0.1", port)
 
 
