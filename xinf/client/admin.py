@@ -6,7 +6,7 @@ brings the deadline.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -80,7 +80,7 @@ class AdminClient:
         """Ask the daemon to drain and end (`hurry`: without draining); its pid, to wait for."""
         return (await self._ask("POST", "shutdown", views.ENDING, {"hurry": hurry})).pid
 
-    async def watch(self, model: str | None = None) -> AsyncIterator[views.Moment]:
+    async def watch(self, model: str | None = None) -> AsyncGenerator[views.Moment]:
         """Everything (of `model`) now and at every change; ends when the daemon does."""
         query = {} if model is None else {"model": model}
         no_end = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S)

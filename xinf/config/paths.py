@@ -12,7 +12,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xinf.core.errors import ErrorCode, XinfError
@@ -53,9 +53,14 @@ def find_paths(environ: Mapping[str, str], cwd: Path, config: Path | None = None
 
     Raises CONFIG_INVALID when a file that was asked for (`config`, `XINF_CONFIG`) does not exist.
     """
+    return replace(client_paths(environ, cwd), config_file=_config_file(environ, cwd, config))
+
+
+def client_paths(environ: Mapping[str, str], cwd: Path) -> Paths:
+    """The places without a config file: enough to speak to an xinf that runs already."""
     state_dir = _directory(environ, cwd, "XINF_STATE_DIR", "XDG_STATE_HOME", ".local/state")
     return Paths(
-        config_file=_config_file(environ, cwd, config),
+        config_file=None,
         state_dir=state_dir,
         cache_dir=_directory(environ, cwd, "XINF_CACHE_DIR", "XDG_CACHE_HOME", ".cache"),
         runtime_dir=_runtime_dir(environ, state_dir),

@@ -50,7 +50,7 @@ def read_flags(
         except ValueError as error:
             problems.append(Problem("flag", dotted, str(error)))
             continue
-        found[path] = Entry(_value(path, text), Origin("flag", f"flag {dotted}"))
+        found[path] = Entry(_value(path, text), Origin("flag", "flag"))
     return found, tuple(problems)
 
 

@@ -1,0 +1,5 @@
+"""`python -m xinf`."""
+
+from xinf.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""What the commands show: pure functions from views to text and tables, and no loop."""

@@ -1,0 +1,103 @@
+"""How far everything is: bars for a terminal, a line for each change elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from xinf.cli.show.tables import state_text
+from xinf.core.progress import Progress, Step
+from xinf.core.states import EngineState, ModelState
+from xinf.core.units import format_bytes, format_seconds
+from xinf.core.views import ModelView, ReplicaView
+
+_BAR_WIDTH = 28
+_QUIET = frozenset({EngineState.STOPPED})
+# What a replica or model is about, and the line that tells it when that changes.
+_Said = tuple[tuple[str, str], str]
+
+
+def progress_bars(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> Table:
+    """A row for each replica: what it does, a bar where the end is known, how much, how long."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for model in models:
+        if model.state is ModelState.QUEUED:
+            table.add_row(
+                Text(model.name, style="bold"), state_text(model.state), Text(model.reason)
+            )
+    for replica in replicas:
+        if replica.state not in _QUIET:
+            table.add_row(*_row(replica))
+    return table
+
+
+def changed_lines(before: Mapping[str, _Said], after: Mapping[str, _Said]) -> tuple[str, ...]:
+    """What is new between two `said`: a line for each that is in another state or step."""
+    lines = [line for name, (about, line) in after.items() if before.get(name, ("",))[0] != about]
+    gone = [name for name in before if name not in after and "/" in name]
+    return (*lines, *(f"{name}: gone" for name in gone))
+
+
+def said(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> Mapping[str, _Said]:
+    """A line for each replica, and for each model that waits for a place."""
+    queued = {
+        model.name: ((str(model.state), model.reason), f"{model.name}: queued ({model.reason})")
+        for model in models
+        if model.state is ModelState.QUEUED
+    }
+    return {**queued, **{replica.replica: _said(replica) for replica in replicas}}
+
+
+def _said(replica: ReplicaView) -> _Said:
+    # How far a step is changes too often for lines: only the step's name makes a new one.
+    step = replica.progress.step.what if replica.progress else ""
+    about = _doing(replica.progress) or _why(replica)
+    line = f"{replica.replica}: {replica.state}" + (f" ({about})" if about else "")
+    return (str(replica.state), step), line
+
+
+def _row(replica: ReplicaView) -> tuple[Text | ProgressBar, ...]:
+    step = replica.progress.step if replica.progress else None
+    return (
+        Text(replica.replica, style="bold"),
+        state_text(replica.state),
+        Text(step.what if step else _why(replica)),
+        _bar(step),
+        Text(_amounts(replica.progress) if replica.progress else "", style="dim"),
+    )
+
+
+def _doing(progress: Progress | None) -> str:
+    if progress is None:
+        return ""
+    step = progress.step
+    size = _quantity(step, step.total) if step.total > 0 else ""
+    return ", ".join(part for part in (step.what, size) if part)
+
+
+def _why(replica: ReplicaView) -> str:
+    """The reason where it is worth a line: a ready engine needs none."""
+    return "" if replica.state is EngineState.READY else replica.reason
+
+
+def _bar(step: Step | None) -> ProgressBar | Text:
+    if step is None or step.total <= 0:
+        return Text("")
+    return ProgressBar(total=step.total, completed=min(step.done, step.total), width=_BAR_WIDTH)
+
+
+def _amounts(progress: Progress) -> str:
+    step = progress.step
+    if step.total > 0:
+        amount = f"{_quantity(step, step.done)} of {_quantity(step, step.total)}"
+    else:
+        amount = _quantity(step, step.done) if step.done > 0 else ""
+    left = f"{format_seconds(progress.eta_s)} left" if progress.eta_s is not None else ""
+    return ", ".join(part for part in (amount, left) if part)
+
+
+def _quantity(step: Step, amount: float) -> str:
+    return format_bytes(int(amount)) if step.unit == "bytes" else f"{amount:g} {step.unit}"
