@@ -1,0 +1,84 @@
+"""The admin API's JSON: models, replicas and devices as `ls`, `ps` and `status` show them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xinf.core.ledger import book, open_accounts
+from xinf.core.nodes import Device, NodeStatus
+from xinf.gateway.health import Readiness
+from xinf.router.endpoints import EndpointTable
+from xinf.router.overview import Overview
+from xinf.router.ports import Mirrored
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Reads only memory."""
+
+    overview: Overview
+    table: EndpointTable
+    readiness: Readiness
+    nodes: Mirrored[NodeStatus]
+
+    def models(self, only: str | None = None) -> list[dict[str, Any]]:
+        rows = self.overview.model_rows()
+        return [asdict(row) for row in rows if only in (None, row.name)]
+
+    def replicas(self, only: str | None = None) -> list[dict[str, Any]]:
+        rows = self.overview.replica_rows(self.table)
+        return [asdict(row) for row in rows if only in (None, row.model)]
+
+    def devices(self) -> list[dict[str, Any]]:
+        found = [device for node in self.nodes.items.values() for device in node.devices]
+        claimed = book(open_accounts(found, reserve=0), self.overview.plan.assignments)
+        return [_device(device, claimed[device.uuid].claimed) for device in found]
+
+    def watched(self, only: str | None) -> dict[str, Any]:
+        """One line of a watch."""
+        return {
+            "models": self.models(only),
+            "replicas": self.replicas(only),
+            "ready": self._is_ready(only),
+        }
+
+    def _is_ready(self, only: str | None) -> bool:
+        if only is not None:
+            return self.readiness.answers(only)
+        return not self.readiness.missing()
+
+    @contextmanager
+    def changes(self) -> Generator[asyncio.Event]:
+        """An event that is set at every change of anything shown here, while the block lasts."""
+        changed = asyncio.Event()
+        ends = [
+            subscribe(changed.set)
+            for subscribe in (
+                self.overview.subscribe,
+                self.table.subscribe,
+                self.nodes.subscribe,
+            )
+        ]
+        try:
+            yield changed
+        finally:
+            for end in ends:
+                end()
+
+
+def _device(device: Device, claimed: int) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "kind": device.kind,
+        "uuid": device.uuid,
+        "name": device.name,
+        "compute_capability": device.compute_capability,
+        "memory_total": device.memory_total,
+        "memory_used": device.memory_used,
+        "memory_claimed": claimed,
+        "processes": [asdict(process) for process in device.processes],
+    }
