@@ -30,7 +30,7 @@ PRINT = {"print": "return the text; only xinf.cli speaks to the terminal"}
 MAY_TELL_TIME = ("xinf/clock.py", "xinf/shim/")
 MAY_PRINT = ("xinf/cli/",)
 # Files whose object holds the task, ends it in its own `async with`, and hands its failure on.
-MAY_OWN_TASKS: tuple[str, ...] = ()
+MAY_OWN_TASKS: tuple[str, ...] = ("xinf/protocol/tasks.py",)
 DECIDES = (
     "xinf/core/",
     "xinf/scheduler/",
