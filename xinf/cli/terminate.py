@@ -27,8 +27,9 @@ def terminate(
 ) -> None:
     """Stop serving a model.
 
-    What it answers now is finished, then its engines end. A launched model is forgotten. One of the config file stays off, across restarts too, until
-    `xinf launch NAME` or an edit of its table.
+    What it answers now is finished, then its engines end. A launched model is
+    forgotten. One of the config file stays off, across restarts too, until `xinf launch NAME`
+    or an edit of its table.
 
     \b
       xinf terminate coder

@@ -70,6 +70,6 @@ def _syntax_problem(file: Path, text: str, message: str) -> Problem:
         line, message = int(found[1]), f"{message[: found.start()]} in column {found[2]}"
     # "Invalid value (at end of document)" reads as our own sentence without the brackets.
     message = message.removesuffix(_AT_END)
-    shown = text.splitlines()[line - 1 : line]
+    shown = text.split("\n")[line - 1 : line]
     told = f": {shown[0].strip()[:60]}" if shown and shown[0].strip() else ""
     return Problem(f"{file}:{line}", "", f"not TOML: {message[:1].lower()}{message[1:]}{told}")

@@ -62,9 +62,14 @@ def key_text(path: Iterable[str | int]) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
             continue
-        name = part if _BARE_KEY.fullmatch(part) else json.dumps(part)
+        name = part if _BARE_KEY.fullmatch(part) else quoted(part)
         text += f".{name}" if text else name
     return text
+
+
+def quoted(text: str) -> str:
+    """`text` as a TOML string: JSON's escapes are TOML's, but TOML escapes DEL as well."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def value_text(value: object) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
 from xinf.config.layers import KeyPath, Layer, as_table, leaves
-from xinf.config.problems import key_text
+from xinf.config.problems import key_text, quoted
 from xinf.config.settings import Settings
 
 Note = Callable[[KeyPath], str]
@@ -58,7 +57,7 @@ def _value(value: object) -> str:
             text = format(Decimal(repr(value)), "f")
             return text if "." in text else f"{text}.0"
         case str():
-            return _string(value)
+            return quoted(value)
         case list() | tuple():
             items = cast("Sequence[object]", value)
             return f"[{', '.join(_value(item) for item in items)}]"
@@ -67,11 +66,6 @@ def _value(value: object) -> str:
             assert table is not None, f"{value!r} has no place in TOML"
             pairs = (f"{key_text([name])} = {_value(item)}" for name, item in table.items())
             return f"{{ {', '.join(pairs)} }}"
-
-
-def _string(text: str) -> str:
-    # JSON's escapes are TOML's too, but DEL must be escaped and lone surrogates cannot occur.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _without_none(table: Mapping[str, object]) -> dict[str, object]:

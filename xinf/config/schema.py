@@ -28,7 +28,7 @@ def json_schema() -> dict[str, Any]:
 def explanations() -> dict[KeyPath, str]:
     """For each key of default.toml, the comment above it."""
     file = config_data("default.toml")
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8").split("\n")
     read = read_toml(file)
     return {path: _comment_above(lines, read, path) for path in leaves(read.values)}
 
