@@ -105,9 +105,9 @@ def test_every_promise_names_a_test_that_exists() -> None:
 
 
 def is_a_test(place: str) -> bool:
-    """Whether `path::name` is a test; without a name, a file or folder of tests."""
+    """Whether `path::name` below tests/ is a test; without a name, a file of tests."""
     path, _, name = place.partition("::")
-    file = ROOT / path
+    file = ROOT / "tests" / path
     return re.search(rf"def {name}\(", file.read_text()) is not None if name else file.exists()
 
 
