@@ -1,0 +1,26 @@
+"""What one kind of accelerator must tell. One file per backend answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from xinf.core.nodes import Device
+
+
+class DeviceBackend(Protocol):
+    """Every method may block for a moment: call them in a thread, one at a time."""
+
+    kind: str
+
+    def detect(self) -> bool:
+        """Whether this machine has such a device; cheap, and never raises."""
+        ...
+
+    def devices(self) -> tuple[Device, ...]:
+        """The devices as they are now, in PCI order. Raises OSError when they cannot be asked."""
+        ...
+
+    def visible_env(self, uuids: Sequence[str]) -> Mapping[str, str]:
+        """What a process must find in its environment to see exactly these devices."""
+        ...
