@@ -115,13 +115,13 @@ def _as(now: object, name: str, value: object) -> object:
     """`value` as the type of the field that holds `now`."""
     if isinstance(now, Enum):
         return _member(type(now), name, value)
-    kind = type(now)
+    kind: type = now.__class__
     if kind is list and isinstance(value, Sequence) and not isinstance(value, str):
         return list(cast("Sequence[object]", value))
     same = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not same or kind not in (bool, int, float, str):
+    if not same:
         raise BadOptions(f"engine argument {name} = {value!r}: must be of type {kind.__name__}")
     return value
 
