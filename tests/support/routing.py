@@ -8,6 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from xinf.engine.failure import EngineFailure
+from xinf.engine.load import EngineLoad
+from xinf.engine.session import Data, EngineUsage, Head
+
 from tests.support.clock import VirtualClock, settle
 from xinf.core.engines import EngineIdentity, RunningEngine
 from xinf.core.models import ModelIntent, ModelSpec
@@ -16,9 +20,6 @@ from xinf.core.placement import PlacementPlan, model_of
 from xinf.core.progress import Progress
 from xinf.core.requests import ExecutionContext
 from xinf.core.states import EngineState
-from xinf.engine.failure import EngineFailure
-from xinf.engine.load import EngineLoad
-from xinf.engine.session import Data, EngineUsage, Head
 from xinf.router.admission import Admission
 from xinf.router.directory import ModelDirectory
 from xinf.router.endpoints import EndpointTable

@@ -23,7 +23,7 @@ from xinf.core.models import ModelIntent, Override, launch, load, terminate
 from xinf.core.views import model_view
 from xinf.gateway.body import parse_object, read_body
 from xinf.gateway.limits import Limits
-from xinf.gateway.request_id import REQUEST_ID
+from xinf.gateway.request_id import REQUEST_ID, SERVED_BY
 from xinf.gateway.site import Call
 from xinf.gateway.snapshot import Snapshots
 from xinf.meta.collection import Collection
@@ -104,7 +104,7 @@ class Admin:
         """Everything now, and again after every change, until the client leaves."""
         only = call.request.query.get("model")
         await self.snapshots.overview.synced()
-        headers = {"Content-Type": "application/x-ndjson", REQUEST_ID: call.id}
+        headers = {"Content-Type": "application/x-ndjson", **SERVED_BY, REQUEST_ID: call.id}
         response = web.StreamResponse(headers=headers)
         await response.prepare(call.request)
         with self.snapshots.changes() as changed:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.units import format_seconds
 from xinf.gateway.errors import Fault, fault_of
 from xinf.gateway.limits import HEADERS_MAX, LINE_BYTES_MAX
+
+# A request line with nothing wrong but its method, in the parser's rendering of the bytes.
+_SOUND_LINE = re.compile(r"'[A-Za-z]{1,32} /\S* HTTP/1\.[01]\b")
 
 
 def parse_fault(error: BaseException | None) -> Fault:
@@ -21,6 +26,14 @@ def parse_fault(error: BaseException | None) -> Fault:
                 cause=f"a line of the request is longer than {LINE_BYTES_MAX} bytes, "
                 f"or there are more than {HEADERS_MAX} headers",
                 next_step="Send less in the URL and the headers",
+            )
+        )
+    if isinstance(error, BadHttpMethod) and _SOUND_LINE.search(error.message):
+        return fault_of(
+            XinfError(
+                ErrorCode.METHOD_NOT_ALLOWED,
+                cause="the request's method is not one that HTTP knows",
+                next_step="Use GET or POST",
             )
         )
     return fault_of(

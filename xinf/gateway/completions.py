@@ -26,7 +26,7 @@ from xinf.gateway.body import parse_object, read_body
 from xinf.gateway.errors import fault_of
 from xinf.gateway.limits import Limits
 from xinf.gateway.openai import Asked
-from xinf.gateway.request_id import REQUEST_ID
+from xinf.gateway.request_id import REQUEST_ID, SERVED_BY
 from xinf.gateway.site import Call
 from xinf.gateway.sse import SSE_HEADERS, EventRelay, comment, event
 from xinf.router.directory import ModelDirectory
@@ -84,7 +84,7 @@ class Completions:
         )
 
     async def _relay(self, call: Call, stream: RoutedStream, model: str) -> web.StreamResponse:
-        response = web.StreamResponse(headers={**SSE_HEADERS, REQUEST_ID: call.id})
+        response = web.StreamResponse(headers={**SSE_HEADERS, **SERVED_BY, REQUEST_ID: call.id})
         relay = EventRelay()
         try:
             first = await self._first_data(stream, partial(self._beat, call, response, model))

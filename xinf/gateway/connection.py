@@ -8,12 +8,15 @@ are judged by one sweep over all connections, so that no request pays for a time
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from xinf.core.clock import Clock
+from xinf.core.errors import ErrorCode
 from xinf.gateway.bad_http import bug_fault, parse_fault, raw_answer, slow_head_fault
 from xinf.gateway.errors import Fault, error_response
 from xinf.gateway.limits import HEADERS_MAX, LINE_BYTES_MAX, Limits
@@ -34,8 +37,14 @@ class Connection(RequestHandler):
         super().__init__(server, **options)
         self._clock = clock
         self._limits = limits
+        self._wire: asyncio.Transport | None = None
         self._head_since: float | None = None
         self._stalled_since: float | None = None
+        self._closing_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._wire = cast("asyncio.Transport", transport)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         heads = self._request_count
@@ -46,6 +55,7 @@ class Connection(RequestHandler):
             # connection without a word.
             self._refuse(parse_fault(error))
             return
+        self._tell_handler_of_broken_body()
         if self._request_count != heads or self._waiter is None:
             self._head_since = None
         elif data and self._head_since is None:
@@ -61,10 +71,15 @@ class Connection(RequestHandler):
 
     def cut_if_late(self) -> None:
         """End the connection if its client is slower than the limits allow."""
-        now = self._clock.now()
-        if self._head_since is not None and now - self._head_since >= self._limits.header_s:
-            self._refuse(slow_head_fault(self._limits.header_s))
-        elif self._stalled_since is not None and now - self._stalled_since >= self._limits.write_s:
+        now, limits = self._clock.now(), self._limits
+        if self._closing_since is None and self._wire is not None and self._wire.is_closing():
+            # Closing waits for the client to take the last bytes.
+            self._closing_since = now
+        if _is_over(self._head_since, limits.header_s, now):
+            self._refuse(slow_head_fault(limits.header_s))
+        elif _is_over(self._stalled_since, limits.write_s, now) or _is_over(
+            self._closing_since, limits.write_s, now
+        ):
             self._abort()
 
     def handle_error(
@@ -81,8 +96,26 @@ class Connection(RequestHandler):
             raise ConnectionError("an answer has begun; nothing can be added to it")
         fault = parse_fault(exc) if status < 500 else bug_fault()
         response = error_response(fault, mint_request_id())
+        response.headers["Connection"] = "close"
+        if fault.code is ErrorCode.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = "GET, HEAD, POST"
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a bug of ours; a body that broke off is the client's, and was answered."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+
+    def _tell_handler_of_broken_body(self) -> None:
+        # aiohttp queues the parser's error as one more request, and whoever is reading the body
+        # that it broke off in would wait for the rest until the body's time is up.
+        current = self._current_request
+        if current is None or current.content.is_eof() or not self._messages:
+            return
+        queued = self._messages[-1][0]
+        if not isinstance(queued, RawRequestMessage):
+            current.content.set_exception(web.RequestPayloadError(queued.message))
 
     def _refuse(self, fault: Fault) -> None:
         """Answer outside of any request, and close."""
@@ -95,9 +128,12 @@ class Connection(RequestHandler):
 
     def _abort(self) -> None:
         # close() would wait for the buffer to drain, into a client that does not read.
-        transport = self.transport
-        if transport is not None:
-            transport.abort()
+        if self._wire is not None:
+            self._wire.abort()
+
+
+def _is_over(since: float | None, limit_s: float, now: float) -> bool:
+    return since is not None and now - since >= limit_s
 
 
 class HttpServer(web.Server):
@@ -119,6 +155,7 @@ class HttpServer(web.Server):
             max_field_size=LINE_BYTES_MAX,
             max_headers=HEADERS_MAX,
             lingering_time=LINGER_S,
+            auto_decompress=False,
             access_log=None,
         )
 

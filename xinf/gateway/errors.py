@@ -15,7 +15,7 @@ from aiohttp import web
 
 from xinf.core.errors import KINDS, ErrorCode, ErrorKind, XinfError
 from xinf.engine.failure import EngineFailure
-from xinf.gateway.request_id import REQUEST_ID
+from xinf.gateway.request_id import REQUEST_ID, SERVED_BY
 
 _RETRIED_BY_SDKS = frozenset({408, 409, 429})
 
@@ -67,7 +67,7 @@ def error_response(fault: Fault, request_id: str, *, with_exit_code: bool = Fals
         status=fault.kind.status,
         body=json.dumps(envelope).encode(),
         content_type="application/json",
-        headers={REQUEST_ID: request_id, **_retry_headers(fault)},
+        headers={REQUEST_ID: request_id, **SERVED_BY, **_retry_headers(fault)},
     )
 
 

@@ -1,11 +1,15 @@
-"""The name of one request, in its answer's headers and wherever it is spoken of."""
+"""What every answer carries: the name of its request, and who answered."""
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
 
 REQUEST_ID = "x-request-id"
+# Instead of aiohttp's own, which names every version that is in use here.
+SERVED_BY: Mapping[str, str] = MappingProxyType({"Server": "xinf"})
 # What may be repeated in a header, a log line and a shell without harm. 128 leaves room for any
 # tracing scheme in use.
 _SANE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")

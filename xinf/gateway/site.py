@@ -15,7 +15,7 @@ from xinf.core.errors import ErrorCode, XinfError
 from xinf.engine.failure import EngineFailure
 from xinf.gateway.bad_http import bug_fault
 from xinf.gateway.errors import Fault, error_response, fault_of
-from xinf.gateway.request_id import REQUEST_ID, request_id
+from xinf.gateway.request_id import REQUEST_ID, SERVED_BY, request_id
 from xinf.gateway.security import Doorkeeper
 from xinf.router.standing import shutting_down
 
@@ -109,7 +109,8 @@ class Site:
         except Exception as error:
             request.protocol.log_exception("request %s failed", ident, exc_info=error)
             return self._refusal(request, ident, bug_fault())
-        response.headers.setdefault(REQUEST_ID, ident)
+        if not response.prepared:
+            response.headers.update({REQUEST_ID: ident, **SERVED_BY})
         return response
 
     def _check(self, request: web.BaseRequest) -> None:
