@@ -1,4 +1,4 @@
-"""Engines as the router sees them, in memory: records, sessions, answers; the test pulls strings."""
+"""Engines as the router sees them, in memory. The test writes records and answers requests."""
 
 from __future__ import annotations
 

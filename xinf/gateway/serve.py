@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 from xinf.core.clock import Clock
 from xinf.gateway.connection import HttpServer
-from xinf.gateway.doors import BACKLOG, forget_admin, url_of
+from xinf.gateway.doors import BACKLOG, bind_admin, bind_public, forget_admin, url_of
 from xinf.gateway.limits import Limits
 from xinf.gateway.site import Site
+
+__all__ = ["Doors", "Serving", "bind_admin", "bind_public", "serving", "url_of"]
 
 
 @dataclass(frozen=True, slots=True)

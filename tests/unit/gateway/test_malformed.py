@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.clock import settle
-from tests.support.gateway import CHAT, Door, public_door, read_reply, request
+from tests.support.gateway import CHAT, Door, public_door, read_reply, request, until
 from tests.support.malformed import EVERYTHING, POST, H
 from tests.support.routing import World, engine, world
 
@@ -66,8 +65,7 @@ async def test_a_chunk_that_goes_wrong_later_is_answered_at_once(door: Door) -> 
     reader, writer = await door.connect()
     writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")
     await writer.drain()
-    while not door.site.inflight:  # the handler waits for more of the body
-        await asyncio.sleep(0.001)
+    await until(lambda: door.site.inflight == 1)  # and waits for more of the body
     writer.write(b"zz\r\n")
     reply = await read_reply(reader)
     assert (reply.status, reply.error["code"]) == (400, "invalid_request")

@@ -286,10 +286,9 @@ async def test_at_the_end_who_waits_for_a_load_is_told_and_who_waits_for_a_place
         w.admission.close()
         await settle()
         assert queued.error is None
+        ask = Ask("b", 0, w.clock.now() + 60, w.admission.next_ticket())
         with pytest.raises(XinfError) as refused:
-            async with AsyncExitStack() as stack:
-                ask = Ask("b", 0, w.clock.now() + 60, w.admission.next_ticket())
-                await stack.enter_async_context(w.admission.seat(ask))
+            await AsyncExitStack().enter_async_context(w.admission.seat(ask))
         assert refused.value.code is ErrorCode.SHUTTING_DOWN
         for client in running:
             await client.leave()
