@@ -15,6 +15,12 @@ class DownloadMeter:
     def __init__(self) -> None:
         self._finished = 0
         self._current = 0
+        self._expected = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes of the files that pip has begun."""
+        return self._finished + self._expected
 
     @property
     def done(self) -> int:
@@ -25,8 +31,9 @@ class DownloadMeter:
         match = _PROGRESS.fullmatch(line.strip())
         if match:
             self._current = int(match["done"])
+            self._expected = int(match["total"])
             return True
         if _BEGINS.match(line):
             self._finished += self._current
-            self._current = 0
+            self._current = self._expected = 0
         return False

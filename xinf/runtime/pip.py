@@ -43,12 +43,15 @@ async def download(
 
     def on_line(line: str) -> None:
         if meter.feed(line):
-            report(Step(what, meter.done, max(total_bytes, meter.done)))
+            report(Step(what, meter.done, max(total_bytes, meter.total)))
 
     report(Step(what, 0, total_bytes))
     wanted = ["--only-binary=:all:", "--dest", str(into), *requirements]
     arguments = ["download", "--no-deps", "--progress-bar=raw", f"--retries={RETRIES}", *wanted]
-    ended = await run_to_end(_pip(arguments), clock, env=_environment(), on_line=on_line)
+    # pip downloads into its scratch space first: on the disk that was looked at beforehand.
+    environment = {**_environment(), "TMPDIR": str(into)}
+    into.mkdir(parents=True, exist_ok=True)
+    ended = await run_to_end(_pip(arguments), clock, env=environment, on_line=on_line)
     if ended.code:
         raise failure(what, ended.tail)
 
