@@ -104,7 +104,7 @@ class EngineStub:
 
 
 class EngineServicer(Protocol):
-    """The server's side. One answer is returned, many are yielded; `session` writes to `context`."""
+    """The server's side. One answer is returned, many yielded; `session` writes to its context."""
 
     def health_check(
         self, request: pb.HealthCheckRequest, context: Context
