@@ -4,142 +4,145 @@
 # source: xinf/protocol/engine_service.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "xinf/protocol/engine_service.proto"
+    _runtime_version.Domain.PUBLIC,
+    7,
+    35,
+    1,
+    '',
+    'xinf/protocol/engine_service.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n"xinf/protocol/engine_service.proto\x12\x07xinf.v1"&\n\x12HealthCheckRequest\x12\x10\n\x08protocol\x18\x01 \x01(\r"\xf0\x01\n\x13HealthCheckResponse\x12\x33\n\x06status\x18\x01 \x01(\x0e\x32#.xinf.v1.HealthCheckResponse.Status\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\x12\x10\n\x08protocol\x18\x04 \x01(\r\x12\x1b\n\x04load\x18\x05 \x01(\x0b\x32\r.xinf.v1.Load"S\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08\x44RAINING\x10\x02\x12\n\n\x06\x41SLEEP\x10\x03\x12\n\n\x06\x42ROKEN\x10\x04"\x83\x01\n\x04Load\x12\x0f\n\x07running\x18\x01 \x01(\r\x12\x0f\n\x07waiting\x18\x02 \x01(\r\x12\x10\n\x08kv_usage\x18\x03 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x04\x12\x18\n\x10generated_tokens\x18\x05 \x01(\x04\x12\x17\n\x0fstalled_seconds\x18\x06 \x01(\x01"\x15\n\x13GetModelInfoRequest"\xbd\x02\n\tModelInfo\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x02 \x01(\t\x12\x14\n\x0cserved_names\x18\x03 \x03(\t\x12\x0f\n\x07\x63ontext\x18\x04 \x01(\x04\x12\x10\n\x08parallel\x18\x05 \x01(\r\x12\r\n\x05\x64type\x18\x06 \x01(\t\x12\x14\n\x0cquantization\x18\x07 \x01(\t\x12\x12\n\nparameters\x18\x08 \x01(\x04\x12:\n\x0c\x63\x61pabilities\x18\t \x03(\x0b\x32$.xinf.v1.ModelInfo.CapabilitiesEntry\x12\x10\n\x08protocol\x18\n \x01(\r\x1aH\n\x11\x43\x61pabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12"\n\x05value\x18\x02 \x01(\x0b\x32\x13.xinf.v1.Capability:\x02\x38\x01"/\n\nCapability\x12\x11\n\tsupported\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t"\x13\n\x11GetMetricsRequest"\x8c\x02\n\x07Metrics\x12\x1b\n\x04load\x18\x01 \x01(\x0b\x32\r.xinf.v1.Load\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x04\x12\x18\n\x10generated_tokens\x18\x03 \x01(\x04\x12\x19\n\x11requests_finished\x18\x04 \x01(\x04\x12\x17\n\x0frequests_failed\x18\x05 \x01(\x04\x12\x1a\n\x12requests_cancelled\x18\x06 \x01(\x04\x12\x1c\n\x14prefix_cache_queries\x18\x07 \x01(\x04\x12\x19\n\x11prefix_cache_hits\x18\x08 \x01(\x04\x12\x16\n\x0euptime_seconds\x18\t \x01(\x01\x12\x12\n\nprometheus\x18\n \x01(\x0c"\x19\n\x17GetKVCacheStatusRequest"]\n\rKVCacheStatus\x12\x14\n\x0c\x62locks_total\x18\x01 \x01(\x04\x12\x13\n\x0b\x62locks_used\x18\x02 \x01(\x04\x12\x12\n\nblock_size\x18\x03 \x01(\r\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04"\'\n\x0c\x44rainRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01"5\n\rDrainResponse\x12\r\n\x05\x65mpty\x18\x01 \x01(\x08\x12\x15\n\rstill_running\x18\x02 \x01(\r"\x1d\n\x0cSleepRequest\x12\r\n\x05level\x18\x01 \x01(\r"\x0f\n\rSleepResponse"\r\n\x0bWakeRequest"\x0e\n\x0cWakeResponse"\x11\n\x0fShutdownRequest"\x12\n\x10ShutdownResponse"*\n\x0eObserveRequest\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01"\xf4\x01\n\x0bObservation\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x1d\n\x04load\x18\x03 \x01(\x0b\x32\r.xinf.v1.LoadH\x00\x12\x1f\n\x02kv\x18\x04 \x01(\x0b\x32\x11.xinf.v1.KVEventsH\x00\x12+\n\x05state\x18\x05 \x01(\x0b\x32\x1a.xinf.v1.Observation.StateH\x00\x1aL\n\x05State\x12\x33\n\x06status\x18\x01 \x01(\x0e\x32#.xinf.v1.HealthCheckResponse.Status\x12\x0e\n\x06reason\x18\x02 \x01(\tB\x06\n\x04what",\n\x08KVEvents\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.xinf.v1.KVEvent"\x92\x01\n\x07KVEvent\x12&\n\x06stored\x18\x01 \x01(\x0b\x32\x14.xinf.v1.BlockStoredH\x00\x12(\n\x07removed\x18\x02 \x01(\x0b\x32\x15.xinf.v1.BlockRemovedH\x00\x12,\n\x07\x63leared\x18\x03 \x01(\x0b\x32\x19.xinf.v1.AllBlocksClearedH\x00\x42\x07\n\x05\x65vent"h\n\x0b\x42lockStored\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0e\n\x06parent\x18\x02 \x01(\x0c\x12\x15\n\ttoken_ids\x18\x03 \x03(\rB\x02\x10\x01\x12\x12\n\nblock_size\x18\x04 \x01(\r\x12\x0e\n\x06medium\x18\x05 \x01(\t".\n\x0c\x42lockRemoved\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0e\n\x06medium\x18\x02 \x01(\t"\x12\n\x10\x41llBlocksCleared"+\n\x0fGenerateRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c" \n\x10GenerateResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c"\x1d\n\rGenerateChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c"\'\n\x0b\x43hatRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c"\x1c\n\x0c\x43hatResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c"\x19\n\tChatChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c",\n\x10\x45mbeddingRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c"!\n\x11\x45mbeddingResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c""\n\x14\x43\x61ncelRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t"*\n\x15\x43\x61ncelRequestResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x08"6\n\x0eSessionRequest\x12$\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x14.xinf.v1.ClientFrame"\xcc\x01\n\x0b\x43lientFrame\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12\x1f\n\x05hello\x18\x02 \x01(\x0b\x32\x0e.xinf.v1.HelloH\x00\x12\x1d\n\x04open\x18\x03 \x01(\x0b\x32\r.xinf.v1.OpenH\x00\x12\x1d\n\x04\x62ody\x18\x04 \x01(\x0b\x32\r.xinf.v1.BodyH\x00\x12!\n\x06\x63\x61ncel\x18\x05 \x01(\x0b\x32\x0f.xinf.v1.CancelH\x00\x12!\n\x06\x63redit\x18\x06 \x01(\x0b\x32\x0f.xinf.v1.CreditH\x00\x42\x07\n\x05\x66rame"(\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x04"u\n\x04Open\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\x12\x18\n\x10\x64\x65\x61\x64line_seconds\x18\x04 \x01(\x01\x12\x13\n\x0bsession_key\x18\x05 \x01(\t\x12\x0e\n\x06\x63redit\x18\x06 \x01(\x04""\n\x04\x42ody\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08"\x08\n\x06\x43\x61ncel"\x17\n\x06\x43redit\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04"T\n\x0fSessionResponse\x12$\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x14.xinf.v1.ServerFrame\x12\x1b\n\x04load\x18\x02 \x01(\x0b\x32\r.xinf.v1.Load"\xeb\x01\n\x0bServerFrame\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12#\n\x07welcome\x18\x02 \x01(\x0b\x32\x10.xinf.v1.WelcomeH\x00\x12\x1d\n\x04head\x18\x03 \x01(\x0b\x32\r.xinf.v1.HeadH\x00\x12\x1d\n\x04\x64\x61ta\x18\x04 \x01(\x0b\x32\r.xinf.v1.DataH\x00\x12\x1f\n\x05\x64\x65lta\x18\x05 \x01(\x0b\x32\x0e.xinf.v1.DeltaH\x00\x12\x1b\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x0c.xinf.v1.EndH\x00\x12!\n\x06\x66\x61iled\x18\x07 \x01(\x0b\x32\x0f.xinf.v1.FailedH\x00\x42\x07\n\x05\x66rame"*\n\x07Welcome\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04",\n\x04Head\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t"\x14\n\x04\x44\x61ta\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c"C\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\ttoken_ids\x18\x02 \x03(\rB\x02\x10\x01\x12\x15\n\rfinish_reason\x18\x03 \x01(\t"N\n\x03\x45nd\x12\x15\n\rprompt_tokens\x18\x01 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\x04\x12\x15\n\rcached_tokens\x18\x03 \x01(\x04"I\n\x06\x46\x61iled\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05param\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\x32\x99\x08\n\rEngineService\x12H\n\x0bHealthCheck\x12\x1b.xinf.v1.HealthCheckRequest\x1a\x1c.xinf.v1.HealthCheckResponse\x12@\n\x0cGetModelInfo\x12\x1c.xinf.v1.GetModelInfoRequest\x1a\x12.xinf.v1.ModelInfo\x12:\n\nGetMetrics\x12\x1a.xinf.v1.GetMetricsRequest\x1a\x10.xinf.v1.Metrics\x12L\n\x10GetKVCacheStatus\x12 .xinf.v1.GetKVCacheStatusRequest\x1a\x16.xinf.v1.KVCacheStatus\x12?\n\x08Generate\x12\x18.xinf.v1.GenerateRequest\x1a\x19.xinf.v1.GenerateResponse\x12\x44\n\x0eGenerateStream\x12\x18.xinf.v1.GenerateRequest\x1a\x16.xinf.v1.GenerateChunk0\x01\x12\x33\n\x04\x43hat\x12\x14.xinf.v1.ChatRequest\x1a\x15.xinf.v1.ChatResponse\x12\x38\n\nChatStream\x12\x14.xinf.v1.ChatRequest\x1a\x12.xinf.v1.ChatChunk0\x01\x12H\n\x0f\x43reateEmbedding\x12\x19.xinf.v1.EmbeddingRequest\x1a\x1a.xinf.v1.EmbeddingResponse\x12N\n\rCancelRequest\x12\x1d.xinf.v1.CancelRequestRequest\x1a\x1e.xinf.v1.CancelRequestResponse\x12\x36\n\x05\x44rain\x12\x15.xinf.v1.DrainRequest\x1a\x16.xinf.v1.DrainResponse\x12\x36\n\x05Sleep\x12\x15.xinf.v1.SleepRequest\x1a\x16.xinf.v1.SleepResponse\x12\x33\n\x04Wake\x12\x14.xinf.v1.WakeRequest\x1a\x15.xinf.v1.WakeResponse\x12?\n\x08Shutdown\x12\x18.xinf.v1.ShutdownRequest\x1a\x19.xinf.v1.ShutdownResponse\x12:\n\x07Observe\x12\x17.xinf.v1.ObserveRequest\x1a\x14.xinf.v1.Observation0\x01\x12@\n\x07Session\x12\x17.xinf.v1.SessionRequest\x1a\x18.xinf.v1.SessionResponse(\x01\x30\x01\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"xinf/protocol/engine_service.proto\x12\x07xinf.v1\"&\n\x12HealthCheckRequest\x12\x10\n\x08protocol\x18\x01 \x01(\r\"\xf0\x01\n\x13HealthCheckResponse\x12\x33\n\x06status\x18\x01 \x01(\x0e\x32#.xinf.v1.HealthCheckResponse.Status\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08instance\x18\x03 \x01(\t\x12\x10\n\x08protocol\x18\x04 \x01(\r\x12\x1b\n\x04load\x18\x05 \x01(\x0b\x32\r.xinf.v1.Load\"S\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08\x44RAINING\x10\x02\x12\n\n\x06\x41SLEEP\x10\x03\x12\n\n\x06\x42ROKEN\x10\x04\"\x83\x01\n\x04Load\x12\x0f\n\x07running\x18\x01 \x01(\r\x12\x0f\n\x07waiting\x18\x02 \x01(\r\x12\x10\n\x08kv_usage\x18\x03 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x04\x12\x18\n\x10generated_tokens\x18\x05 \x01(\x04\x12\x17\n\x0fstalled_seconds\x18\x06 \x01(\x01\"\x15\n\x13GetModelInfoRequest\"\xbd\x02\n\tModelInfo\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x02 \x01(\t\x12\x14\n\x0cserved_names\x18\x03 \x03(\t\x12\x0f\n\x07\x63ontext\x18\x04 \x01(\x04\x12\x10\n\x08parallel\x18\x05 \x01(\r\x12\r\n\x05\x64type\x18\x06 \x01(\t\x12\x14\n\x0cquantization\x18\x07 \x01(\t\x12\x12\n\nparameters\x18\x08 \x01(\x04\x12:\n\x0c\x63\x61pabilities\x18\t \x03(\x0b\x32$.xinf.v1.ModelInfo.CapabilitiesEntry\x12\x10\n\x08protocol\x18\n \x01(\r\x1aH\n\x11\x43\x61pabilitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.xinf.v1.Capability:\x02\x38\x01\"/\n\nCapability\x12\x11\n\tsupported\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x13\n\x11GetMetricsRequest\"\x8c\x02\n\x07Metrics\x12\x1b\n\x04load\x18\x01 \x01(\x0b\x32\r.xinf.v1.Load\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x04\x12\x18\n\x10generated_tokens\x18\x03 \x01(\x04\x12\x19\n\x11requests_finished\x18\x04 \x01(\x04\x12\x17\n\x0frequests_failed\x18\x05 \x01(\x04\x12\x1a\n\x12requests_cancelled\x18\x06 \x01(\x04\x12\x1c\n\x14prefix_cache_queries\x18\x07 \x01(\x04\x12\x19\n\x11prefix_cache_hits\x18\x08 \x01(\x04\x12\x16\n\x0euptime_seconds\x18\t \x01(\x01\x12\x12\n\nprometheus\x18\n \x01(\x0c\"\x19\n\x17GetKVCacheStatusRequest\"]\n\rKVCacheStatus\x12\x14\n\x0c\x62locks_total\x18\x01 \x01(\x04\x12\x13\n\x0b\x62locks_used\x18\x02 \x01(\x04\x12\x12\n\nblock_size\x18\x03 \x01(\r\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\"\'\n\x0c\x44rainRequest\x12\x17\n\x0ftimeout_seconds\x18\x01 \x01(\x01\"5\n\rDrainResponse\x12\r\n\x05\x65mpty\x18\x01 \x01(\x08\x12\x15\n\rstill_running\x18\x02 \x01(\r\"\x1d\n\x0cSleepRequest\x12\r\n\x05level\x18\x01 \x01(\r\"\x0f\n\rSleepResponse\"\r\n\x0bWakeRequest\"\x0e\n\x0cWakeResponse\"\x11\n\x0fShutdownRequest\"\x12\n\x10ShutdownResponse\"*\n\x0eObserveRequest\x12\x18\n\x10interval_seconds\x18\x01 \x01(\x01\"\xf4\x01\n\x0bObservation\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x1d\n\x04load\x18\x03 \x01(\x0b\x32\r.xinf.v1.LoadH\x00\x12\x1f\n\x02kv\x18\x04 \x01(\x0b\x32\x11.xinf.v1.KVEventsH\x00\x12+\n\x05state\x18\x05 \x01(\x0b\x32\x1a.xinf.v1.Observation.StateH\x00\x1aL\n\x05State\x12\x33\n\x06status\x18\x01 \x01(\x0e\x32#.xinf.v1.HealthCheckResponse.Status\x12\x0e\n\x06reason\x18\x02 \x01(\tB\x06\n\x04what\",\n\x08KVEvents\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.xinf.v1.KVEvent\"\x92\x01\n\x07KVEvent\x12&\n\x06stored\x18\x01 \x01(\x0b\x32\x14.xinf.v1.BlockStoredH\x00\x12(\n\x07removed\x18\x02 \x01(\x0b\x32\x15.xinf.v1.BlockRemovedH\x00\x12,\n\x07\x63leared\x18\x03 \x01(\x0b\x32\x19.xinf.v1.AllBlocksClearedH\x00\x42\x07\n\x05\x65vent\"h\n\x0b\x42lockStored\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0e\n\x06parent\x18\x02 \x01(\x0c\x12\x15\n\ttoken_ids\x18\x03 \x03(\rB\x02\x10\x01\x12\x12\n\nblock_size\x18\x04 \x01(\r\x12\x0e\n\x06medium\x18\x05 \x01(\t\".\n\x0c\x42lockRemoved\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x0e\n\x06medium\x18\x02 \x01(\t\"\x12\n\x10\x41llBlocksCleared\"+\n\x0fGenerateRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\" \n\x10GenerateResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"\x1d\n\rGenerateChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\'\n\x0b\x43hatRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"\x1c\n\x0c\x43hatResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"\x19\n\tChatChunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\",\n\x10\x45mbeddingRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"!\n\x11\x45mbeddingResponse\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"\"\n\x14\x43\x61ncelRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\"*\n\x15\x43\x61ncelRequestResponse\x12\x11\n\tcancelled\x18\x01 \x01(\x08\"6\n\x0eSessionRequest\x12$\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x14.xinf.v1.ClientFrame\"\xcc\x01\n\x0b\x43lientFrame\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12\x1f\n\x05hello\x18\x02 \x01(\x0b\x32\x0e.xinf.v1.HelloH\x00\x12\x1d\n\x04open\x18\x03 \x01(\x0b\x32\r.xinf.v1.OpenH\x00\x12\x1d\n\x04\x62ody\x18\x04 \x01(\x0b\x32\r.xinf.v1.BodyH\x00\x12!\n\x06\x63\x61ncel\x18\x05 \x01(\x0b\x32\x0f.xinf.v1.CancelH\x00\x12!\n\x06\x63redit\x18\x06 \x01(\x0b\x32\x0f.xinf.v1.CreditH\x00\x42\x07\n\x05\x66rame\"(\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"u\n\x04Open\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\x12\x18\n\x10\x64\x65\x61\x64line_seconds\x18\x04 \x01(\x01\x12\x13\n\x0bsession_key\x18\x05 \x01(\t\x12\x0e\n\x06\x63redit\x18\x06 \x01(\x04\"\"\n\x04\x42ody\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04last\x18\x02 \x01(\x08\"\x08\n\x06\x43\x61ncel\"\x17\n\x06\x43redit\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\"T\n\x0fSessionResponse\x12$\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x14.xinf.v1.ServerFrame\x12\x1b\n\x04load\x18\x02 \x01(\x0b\x32\r.xinf.v1.Load\"\xeb\x01\n\x0bServerFrame\x12\x0f\n\x07request\x18\x01 \x01(\x04\x12#\n\x07welcome\x18\x02 \x01(\x0b\x32\x10.xinf.v1.WelcomeH\x00\x12\x1d\n\x04head\x18\x03 \x01(\x0b\x32\r.xinf.v1.HeadH\x00\x12\x1d\n\x04\x64\x61ta\x18\x04 \x01(\x0b\x32\r.xinf.v1.DataH\x00\x12\x1f\n\x05\x64\x65lta\x18\x05 \x01(\x0b\x32\x0e.xinf.v1.DeltaH\x00\x12\x1b\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x0c.xinf.v1.EndH\x00\x12!\n\x06\x66\x61iled\x18\x07 \x01(\x0b\x32\x0f.xinf.v1.FailedH\x00\x42\x07\n\x05\x66rame\"*\n\x07Welcome\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\",\n\x04Head\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\"\x14\n\x04\x44\x61ta\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"C\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\ttoken_ids\x18\x02 \x03(\rB\x02\x10\x01\x12\x15\n\rfinish_reason\x18\x03 \x01(\t\"N\n\x03\x45nd\x12\x15\n\rprompt_tokens\x18\x01 \x01(\x04\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\x04\x12\x15\n\rcached_tokens\x18\x03 \x01(\x04\"I\n\x06\x46\x61iled\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05param\x18\x03 \x01(\t\x12\x11\n\tretryable\x18\x04 \x01(\x08\x32\x99\x08\n\rEngineService\x12H\n\x0bHealthCheck\x12\x1b.xinf.v1.HealthCheckRequest\x1a\x1c.xinf.v1.HealthCheckResponse\x12@\n\x0cGetModelInfo\x12\x1c.xinf.v1.GetModelInfoRequest\x1a\x12.xinf.v1.ModelInfo\x12:\n\nGetMetrics\x12\x1a.xinf.v1.GetMetricsRequest\x1a\x10.xinf.v1.Metrics\x12L\n\x10GetKVCacheStatus\x12 .xinf.v1.GetKVCacheStatusRequest\x1a\x16.xinf.v1.KVCacheStatus\x12?\n\x08Generate\x12\x18.xinf.v1.GenerateRequest\x1a\x19.xinf.v1.GenerateResponse\x12\x44\n\x0eGenerateStream\x12\x18.xinf.v1.GenerateRequest\x1a\x16.xinf.v1.GenerateChunk0\x01\x12\x33\n\x04\x43hat\x12\x14.xinf.v1.ChatRequest\x1a\x15.xinf.v1.ChatResponse\x12\x38\n\nChatStream\x12\x14.xinf.v1.ChatRequest\x1a\x12.xinf.v1.ChatChunk0\x01\x12H\n\x0f\x43reateEmbedding\x12\x19.xinf.v1.EmbeddingRequest\x1a\x1a.xinf.v1.EmbeddingResponse\x12N\n\rCancelRequest\x12\x1d.xinf.v1.CancelRequestRequest\x1a\x1e.xinf.v1.CancelRequestResponse\x12\x36\n\x05\x44rain\x12\x15.xinf.v1.DrainRequest\x1a\x16.xinf.v1.DrainResponse\x12\x36\n\x05Sleep\x12\x15.xinf.v1.SleepRequest\x1a\x16.xinf.v1.SleepResponse\x12\x33\n\x04Wake\x12\x14.xinf.v1.WakeRequest\x1a\x15.xinf.v1.WakeResponse\x12?\n\x08Shutdown\x12\x18.xinf.v1.ShutdownRequest\x1a\x19.xinf.v1.ShutdownResponse\x12:\n\x07Observe\x12\x17.xinf.v1.ObserveRequest\x1a\x14.xinf.v1.Observation0\x01\x12@\n\x07Session\x12\x17.xinf.v1.SessionRequest\x1a\x18.xinf.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "xinf.protocol.engine_service_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xinf.protocol.engine_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_MODELINFO_CAPABILITIESENTRY"]._loaded_options = None
-    _globals["_MODELINFO_CAPABILITIESENTRY"]._serialized_options = b"8\001"
-    _globals["_BLOCKSTORED"].fields_by_name["token_ids"]._loaded_options = None
-    _globals["_BLOCKSTORED"].fields_by_name["token_ids"]._serialized_options = b"\020\001"
-    _globals["_DELTA"].fields_by_name["token_ids"]._loaded_options = None
-    _globals["_DELTA"].fields_by_name["token_ids"]._serialized_options = b"\020\001"
-    _globals["_HEALTHCHECKREQUEST"]._serialized_start = 47
-    _globals["_HEALTHCHECKREQUEST"]._serialized_end = 85
-    _globals["_HEALTHCHECKRESPONSE"]._serialized_start = 88
-    _globals["_HEALTHCHECKRESPONSE"]._serialized_end = 328
-    _globals["_HEALTHCHECKRESPONSE_STATUS"]._serialized_start = 245
-    _globals["_HEALTHCHECKRESPONSE_STATUS"]._serialized_end = 328
-    _globals["_LOAD"]._serialized_start = 331
-    _globals["_LOAD"]._serialized_end = 462
-    _globals["_GETMODELINFOREQUEST"]._serialized_start = 464
-    _globals["_GETMODELINFOREQUEST"]._serialized_end = 485
-    _globals["_MODELINFO"]._serialized_start = 488
-    _globals["_MODELINFO"]._serialized_end = 805
-    _globals["_MODELINFO_CAPABILITIESENTRY"]._serialized_start = 733
-    _globals["_MODELINFO_CAPABILITIESENTRY"]._serialized_end = 805
-    _globals["_CAPABILITY"]._serialized_start = 807
-    _globals["_CAPABILITY"]._serialized_end = 854
-    _globals["_GETMETRICSREQUEST"]._serialized_start = 856
-    _globals["_GETMETRICSREQUEST"]._serialized_end = 875
-    _globals["_METRICS"]._serialized_start = 878
-    _globals["_METRICS"]._serialized_end = 1146
-    _globals["_GETKVCACHESTATUSREQUEST"]._serialized_start = 1148
-    _globals["_GETKVCACHESTATUSREQUEST"]._serialized_end = 1173
-    _globals["_KVCACHESTATUS"]._serialized_start = 1175
-    _globals["_KVCACHESTATUS"]._serialized_end = 1268
-    _globals["_DRAINREQUEST"]._serialized_start = 1270
-    _globals["_DRAINREQUEST"]._serialized_end = 1309
-    _globals["_DRAINRESPONSE"]._serialized_start = 1311
-    _globals["_DRAINRESPONSE"]._serialized_end = 1364
-    _globals["_SLEEPREQUEST"]._serialized_start = 1366
-    _globals["_SLEEPREQUEST"]._serialized_end = 1395
-    _globals["_SLEEPRESPONSE"]._serialized_start = 1397
-    _globals["_SLEEPRESPONSE"]._serialized_end = 1412
-    _globals["_WAKEREQUEST"]._serialized_start = 1414
-    _globals["_WAKEREQUEST"]._serialized_end = 1427
-    _globals["_WAKERESPONSE"]._serialized_start = 1429
-    _globals["_WAKERESPONSE"]._serialized_end = 1443
-    _globals["_SHUTDOWNREQUEST"]._serialized_start = 1445
-    _globals["_SHUTDOWNREQUEST"]._serialized_end = 1462
-    _globals["_SHUTDOWNRESPONSE"]._serialized_start = 1464
-    _globals["_SHUTDOWNRESPONSE"]._serialized_end = 1482
-    _globals["_OBSERVEREQUEST"]._serialized_start = 1484
-    _globals["_OBSERVEREQUEST"]._serialized_end = 1526
-    _globals["_OBSERVATION"]._serialized_start = 1529
-    _globals["_OBSERVATION"]._serialized_end = 1773
-    _globals["_OBSERVATION_STATE"]._serialized_start = 1689
-    _globals["_OBSERVATION_STATE"]._serialized_end = 1765
-    _globals["_KVEVENTS"]._serialized_start = 1775
-    _globals["_KVEVENTS"]._serialized_end = 1819
-    _globals["_KVEVENT"]._serialized_start = 1822
-    _globals["_KVEVENT"]._serialized_end = 1968
-    _globals["_BLOCKSTORED"]._serialized_start = 1970
-    _globals["_BLOCKSTORED"]._serialized_end = 2074
-    _globals["_BLOCKREMOVED"]._serialized_start = 2076
-    _globals["_BLOCKREMOVED"]._serialized_end = 2122
-    _globals["_ALLBLOCKSCLEARED"]._serialized_start = 2124
-    _globals["_ALLBLOCKSCLEARED"]._serialized_end = 2142
-    _globals["_GENERATEREQUEST"]._serialized_start = 2144
-    _globals["_GENERATEREQUEST"]._serialized_end = 2187
-    _globals["_GENERATERESPONSE"]._serialized_start = 2189
-    _globals["_GENERATERESPONSE"]._serialized_end = 2221
-    _globals["_GENERATECHUNK"]._serialized_start = 2223
-    _globals["_GENERATECHUNK"]._serialized_end = 2252
-    _globals["_CHATREQUEST"]._serialized_start = 2254
-    _globals["_CHATREQUEST"]._serialized_end = 2293
-    _globals["_CHATRESPONSE"]._serialized_start = 2295
-    _globals["_CHATRESPONSE"]._serialized_end = 2323
-    _globals["_CHATCHUNK"]._serialized_start = 2325
-    _globals["_CHATCHUNK"]._serialized_end = 2350
-    _globals["_EMBEDDINGREQUEST"]._serialized_start = 2352
-    _globals["_EMBEDDINGREQUEST"]._serialized_end = 2396
-    _globals["_EMBEDDINGRESPONSE"]._serialized_start = 2398
-    _globals["_EMBEDDINGRESPONSE"]._serialized_end = 2431
-    _globals["_CANCELREQUESTREQUEST"]._serialized_start = 2433
-    _globals["_CANCELREQUESTREQUEST"]._serialized_end = 2467
-    _globals["_CANCELREQUESTRESPONSE"]._serialized_start = 2469
-    _globals["_CANCELREQUESTRESPONSE"]._serialized_end = 2511
-    _globals["_SESSIONREQUEST"]._serialized_start = 2513
-    _globals["_SESSIONREQUEST"]._serialized_end = 2567
-    _globals["_CLIENTFRAME"]._serialized_start = 2570
-    _globals["_CLIENTFRAME"]._serialized_end = 2774
-    _globals["_HELLO"]._serialized_start = 2776
-    _globals["_HELLO"]._serialized_end = 2816
-    _globals["_OPEN"]._serialized_start = 2818
-    _globals["_OPEN"]._serialized_end = 2935
-    _globals["_BODY"]._serialized_start = 2937
-    _globals["_BODY"]._serialized_end = 2971
-    _globals["_CANCEL"]._serialized_start = 2973
-    _globals["_CANCEL"]._serialized_end = 2981
-    _globals["_CREDIT"]._serialized_start = 2983
-    _globals["_CREDIT"]._serialized_end = 3006
-    _globals["_SESSIONRESPONSE"]._serialized_start = 3008
-    _globals["_SESSIONRESPONSE"]._serialized_end = 3092
-    _globals["_SERVERFRAME"]._serialized_start = 3095
-    _globals["_SERVERFRAME"]._serialized_end = 3330
-    _globals["_WELCOME"]._serialized_start = 3332
-    _globals["_WELCOME"]._serialized_end = 3374
-    _globals["_HEAD"]._serialized_start = 3376
-    _globals["_HEAD"]._serialized_end = 3420
-    _globals["_DATA"]._serialized_start = 3422
-    _globals["_DATA"]._serialized_end = 3442
-    _globals["_DELTA"]._serialized_start = 3444
-    _globals["_DELTA"]._serialized_end = 3511
-    _globals["_END"]._serialized_start = 3513
-    _globals["_END"]._serialized_end = 3591
-    _globals["_FAILED"]._serialized_start = 3593
-    _globals["_FAILED"]._serialized_end = 3666
-    _globals["_ENGINESERVICE"]._serialized_start = 3669
-    _globals["_ENGINESERVICE"]._serialized_end = 4718
+  DESCRIPTOR._loaded_options = None
+  _globals['_MODELINFO_CAPABILITIESENTRY']._loaded_options = None
+  _globals['_MODELINFO_CAPABILITIESENTRY']._serialized_options = b'8\001'
+  _globals['_BLOCKSTORED'].fields_by_name['token_ids']._loaded_options = None
+  _globals['_BLOCKSTORED'].fields_by_name['token_ids']._serialized_options = b'\020\001'
+  _globals['_DELTA'].fields_by_name['token_ids']._loaded_options = None
+  _globals['_DELTA'].fields_by_name['token_ids']._serialized_options = b'\020\001'
+  _globals['_HEALTHCHECKREQUEST']._serialized_start=47
+  _globals['_HEALTHCHECKREQUEST']._serialized_end=85
+  _globals['_HEALTHCHECKRESPONSE']._serialized_start=88
+  _globals['_HEALTHCHECKRESPONSE']._serialized_end=328
+  _globals['_HEALTHCHECKRESPONSE_STATUS']._serialized_start=245
+  _globals['_HEALTHCHECKRESPONSE_STATUS']._serialized_end=328
+  _globals['_LOAD']._serialized_start=331
+  _globals['_LOAD']._serialized_end=462
+  _globals['_GETMODELINFOREQUEST']._serialized_start=464
+  _globals['_GETMODELINFOREQUEST']._serialized_end=485
+  _globals['_MODELINFO']._serialized_start=488
+  _globals['_MODELINFO']._serialized_end=805
+  _globals['_MODELINFO_CAPABILITIESENTRY']._serialized_start=733
+  _globals['_MODELINFO_CAPABILITIESENTRY']._serialized_end=805
+  _globals['_CAPABILITY']._serialized_start=807
+  _globals['_CAPABILITY']._serialized_end=854
+  _globals['_GETMETRICSREQUEST']._serialized_start=856
+  _globals['_GETMETRICSREQUEST']._serialized_end=875
+  _globals['_METRICS']._serialized_start=878
+  _globals['_METRICS']._serialized_end=1146
+  _globals['_GETKVCACHESTATUSREQUEST']._serialized_start=1148
+  _globals['_GETKVCACHESTATUSREQUEST']._serialized_end=1173
+  _globals['_KVCACHESTATUS']._serialized_start=1175
+  _globals['_KVCACHESTATUS']._serialized_end=1268
+  _globals['_DRAINREQUEST']._serialized_start=1270
+  _globals['_DRAINREQUEST']._serialized_end=1309
+  _globals['_DRAINRESPONSE']._serialized_start=1311
+  _globals['_DRAINRESPONSE']._serialized_end=1364
+  _globals['_SLEEPREQUEST']._serialized_start=1366
+  _globals['_SLEEPREQUEST']._serialized_end=1395
+  _globals['_SLEEPRESPONSE']._serialized_start=1397
+  _globals['_SLEEPRESPONSE']._serialized_end=1412
+  _globals['_WAKEREQUEST']._serialized_start=1414
+  _globals['_WAKEREQUEST']._serialized_end=1427
+  _globals['_WAKERESPONSE']._serialized_start=1429
+  _globals['_WAKERESPONSE']._serialized_end=1443
+  _globals['_SHUTDOWNREQUEST']._serialized_start=1445
+  _globals['_SHUTDOWNREQUEST']._serialized_end=1462
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=1464
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=1482
+  _globals['_OBSERVEREQUEST']._serialized_start=1484
+  _globals['_OBSERVEREQUEST']._serialized_end=1526
+  _globals['_OBSERVATION']._serialized_start=1529
+  _globals['_OBSERVATION']._serialized_end=1773
+  _globals['_OBSERVATION_STATE']._serialized_start=1689
+  _globals['_OBSERVATION_STATE']._serialized_end=1765
+  _globals['_KVEVENTS']._serialized_start=1775
+  _globals['_KVEVENTS']._serialized_end=1819
+  _globals['_KVEVENT']._serialized_start=1822
+  _globals['_KVEVENT']._serialized_end=1968
+  _globals['_BLOCKSTORED']._serialized_start=1970
+  _globals['_BLOCKSTORED']._serialized_end=2074
+  _globals['_BLOCKREMOVED']._serialized_start=2076
+  _globals['_BLOCKREMOVED']._serialized_end=2122
+  _globals['_ALLBLOCKSCLEARED']._serialized_start=2124
+  _globals['_ALLBLOCKSCLEARED']._serialized_end=2142
+  _globals['_GENERATEREQUEST']._serialized_start=2144
+  _globals['_GENERATEREQUEST']._serialized_end=2187
+  _globals['_GENERATERESPONSE']._serialized_start=2189
+  _globals['_GENERATERESPONSE']._serialized_end=2221
+  _globals['_GENERATECHUNK']._serialized_start=2223
+  _globals['_GENERATECHUNK']._serialized_end=2252
+  _globals['_CHATREQUEST']._serialized_start=2254
+  _globals['_CHATREQUEST']._serialized_end=2293
+  _globals['_CHATRESPONSE']._serialized_start=2295
+  _globals['_CHATRESPONSE']._serialized_end=2323
+  _globals['_CHATCHUNK']._serialized_start=2325
+  _globals['_CHATCHUNK']._serialized_end=2350
+  _globals['_EMBEDDINGREQUEST']._serialized_start=2352
+  _globals['_EMBEDDINGREQUEST']._serialized_end=2396
+  _globals['_EMBEDDINGRESPONSE']._serialized_start=2398
+  _globals['_EMBEDDINGRESPONSE']._serialized_end=2431
+  _globals['_CANCELREQUESTREQUEST']._serialized_start=2433
+  _globals['_CANCELREQUESTREQUEST']._serialized_end=2467
+  _globals['_CANCELREQUESTRESPONSE']._serialized_start=2469
+  _globals['_CANCELREQUESTRESPONSE']._serialized_end=2511
+  _globals['_SESSIONREQUEST']._serialized_start=2513
+  _globals['_SESSIONREQUEST']._serialized_end=2567
+  _globals['_CLIENTFRAME']._serialized_start=2570
+  _globals['_CLIENTFRAME']._serialized_end=2774
+  _globals['_HELLO']._serialized_start=2776
+  _globals['_HELLO']._serialized_end=2816
+  _globals['_OPEN']._serialized_start=2818
+  _globals['_OPEN']._serialized_end=2935
+  _globals['_BODY']._serialized_start=2937
+  _globals['_BODY']._serialized_end=2971
+  _globals['_CANCEL']._serialized_start=2973
+  _globals['_CANCEL']._serialized_end=2981
+  _globals['_CREDIT']._serialized_start=2983
+  _globals['_CREDIT']._serialized_end=3006
+  _globals['_SESSIONRESPONSE']._serialized_start=3008
+  _globals['_SESSIONRESPONSE']._serialized_end=3092
+  _globals['_SERVERFRAME']._serialized_start=3095
+  _globals['_SERVERFRAME']._serialized_end=3330
+  _globals['_WELCOME']._serialized_start=3332
+  _globals['_WELCOME']._serialized_end=3374
+  _globals['_HEAD']._serialized_start=3376
+  _globals['_HEAD']._serialized_end=3420
+  _globals['_DATA']._serialized_start=3422
+  _globals['_DATA']._serialized_end=3442
+  _globals['_DELTA']._serialized_start=3444
+  _globals['_DELTA']._serialized_end=3511
+  _globals['_END']._serialized_start=3513
+  _globals['_END']._serialized_end=3591
+  _globals['_FAILED']._serialized_start=3593
+  _globals['_FAILED']._serialized_end=3666
+  _globals['_ENGINESERVICE']._serialized_start=3669
+  _globals['_ENGINESERVICE']._serialized_end=4718
 # @@protoc_insertion_point(module_scope)
