@@ -29,8 +29,8 @@ PRINT = {"print": "return the text; only xinf.cli speaks to the terminal"}
 # The real clock, and the engine's side, which runs in another interpreter beside a real engine.
 MAY_TELL_TIME = ("xinf/clock.py", "xinf/shim/")
 MAY_PRINT = ("xinf/cli/",)
-# Files whose object holds the task, ends it in its own `async with`, and hands its failure on.
-MAY_OWN_TASKS: tuple[str, ...] = ("xinf/protocol/tasks.py",)
+# These hold the task they start, end it before they return, and hand its failure on.
+MAY_OWN_TASKS = ("xinf/protocol/tasks.py", "xinf/agent/replica.py")
 DECIDES = (
     "xinf/core/",
     "xinf/scheduler/",
