@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -50,7 +51,7 @@ async def download(
     arguments = ["download", "--no-deps", "--progress-bar=raw", f"--retries={RETRIES}", *wanted]
     # pip downloads into its scratch space first: on the disk that was looked at beforehand.
     environment = {**_environment(), "TMPDIR": str(into)}
-    into.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(into.mkdir, parents=True, exist_ok=True)
     ended = await run_to_end(_pip(arguments), clock, env=environment, on_line=on_line)
     if ended.code:
         raise failure(what, ended.tail)

@@ -1,0 +1,35 @@
+"""Tiny wheels, and an index that is a folder: real pip, no network."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+TAG = "py3-none-any"
+
+
+def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]) -> Path:
+    """A wheel that pip takes, holding `files` by their path in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    content = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {TAG}\n".encode(),
+    }
+    record = "".join(f"{path},,\n" for path in [*content, f"{info}/RECORD"])
+    wheel = folder / f"{name}-{version}-{TAG}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, data in {**content, f"{info}/RECORD": record.encode()}.items():
+            archive.writestr(path, data)
+    return wheel
+
+
+def use_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip know `folder` and nothing else; unless a test says so, it holds nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))

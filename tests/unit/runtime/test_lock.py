@@ -1,0 +1,55 @@
+import pytest
+
+from xinf.config.data import config_data
+from xinf.runtime.lock import LockInvalid, parse_lock, read_lock
+
+TEXT = """# Words.
+# wants: tiny other>=2
+# python: 3.11 3.12
+# verify: tiny
+tiny==1.0  # bytes=1000
+other==2.1.post1  # bytes=234
+"""
+
+
+def test_a_lock_says_what_to_install_and_how_much_that_is() -> None:
+    lock = parse_lock("tiny-cpu", TEXT)
+    assert [pin.requirement for pin in lock.pins] == ["tiny==1.0", "other==2.1.post1"]
+    assert lock.download_bytes == 1234
+    assert lock.pythons == ("3.11", "3.12")
+    assert lock.wants == ("tiny", "other>=2")
+
+
+def test_another_pin_or_another_python_is_another_environment() -> None:
+    lock = parse_lock("tiny-cpu", TEXT)
+    newer = parse_lock("tiny-cpu", TEXT.replace("tiny==1.0", "tiny==1.1"))
+    resized = parse_lock("tiny-cpu", TEXT.replace("bytes=1000", "bytes=1001"))
+    names = {lock.environment_name("3.11"), lock.environment_name("3.12")}
+    assert len(names | {newer.environment_name("3.11")}) == 3
+    assert resized.environment_name("3.11") in names
+    assert all(name.startswith("tiny-cpu-") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TEXT.replace("tiny==1.0", "tiny>=1.0"), "line 5"),
+        (TEXT.replace("  # bytes=1000", ""), "line 5"),
+        (TEXT.replace("# python: 3.11 3.12\n", ""), "python"),
+        ("# wants: a\n# python: 3.11\n# verify: a\n", "pins"),
+    ],
+)
+def test_a_lock_that_is_not_exact_is_refused_with_the_line(text: str, said: str) -> None:
+    with pytest.raises(LockInvalid, match=said):
+        parse_lock("tiny-cpu", text)
+
+
+def test_every_shipped_lock_is_whole_and_can_host_a_shim() -> None:
+    paths = sorted(config_data("runtimes").glob("*.lock"))
+    assert [path.stem for path in paths] == ["llamacpp-cpu"]
+    for path in paths:
+        lock = read_lock(path)
+        pinned = {pin.name: tuple(map(int, pin.version.split(".")[:2])) for pin in lock.pins}
+        assert pinned["grpcio"] >= (1, 85)
+        assert pinned["protobuf"] >= (7, 35)
+        assert {"3.11", "3.12"} <= set(lock.pythons)
