@@ -52,12 +52,14 @@ def stopping_on_signals(stop: StopSignal, drain_s: float) -> Generator[None]:
     """Within the block Ctrl-C and SIGTERM ask to end: the first to drain, the second to hurry."""
 
     def ask() -> None:
-        if stop.drain.is_set():
-            note("hurrying: what still runs is cut off")
-        else:
-            bound = format_seconds(drain_s)
-            note(f"draining: what runs may finish within {bound}; Ctrl-C again hurries")
-        stop.ask()
+        is_second = stop.drain.is_set()
+        bound = format_seconds(drain_s)
+        note(
+            "hurrying: what still runs is cut off"
+            if is_second
+            else f"draining: what runs may finish within {bound}; Ctrl-C again hurries"
+        )
+        stop.ask(hurry=is_second)
 
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -17,7 +17,7 @@ class StopSignal:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ask(self, *, hurry: bool = False) -> None:
-        """Ask to end; a second time, or with `hurry`, to end at once."""
-        if hurry or self.drain.is_set():
+        """Ask to end, with `hurry` at once. Asking again changes nothing."""
+        if hurry:
             self.hurry.set()
         self.drain.set()

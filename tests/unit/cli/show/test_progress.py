@@ -1,0 +1,52 @@
+from tests.support.admin import at, model, replica
+from xinf.cli.output import text_of
+from xinf.cli.show.progress import changed_lines, progress_bars, said
+from xinf.core.states import EngineState, ModelState
+
+MIB = 1024**2
+PROVISIONING, LOADING = EngineState.PROVISIONING, EngineState.LOADING
+
+
+def test_bars_show_what_how_much_and_how_long() -> None:
+    half = at("downloading xllamacpp", 17 * MIB, 34 * MIB, eta_s=12.0)
+    replicas = [
+        replica("smol/0", PROVISIONING, progress=half),
+        replica("echo/0", LOADING, progress=at("reading weights", 0, 0)),
+        replica("echo/1", EngineState.BACKOFF, reason="exit code 70, again in 4 s"),
+        replica("echo/2", EngineState.STOPPED),
+    ]
+    models = [model("big", ModelState.QUEUED, reason="needs 9.0 GiB more"), model("echo")]
+    assert text_of(progress_bars(models, replicas)).split("\n") == [
+        "big     queued        needs 9.0 GiB more",
+        f"smol/0  provisioning  downloading xllamacpp       {'━' * 14}               "
+        " 17.0 MiB of 34.0 MiB, 12 s left",
+        "echo/0  loading       reading weights",
+        "echo/1  backoff       exit code 70, again in 4 s",
+    ]
+
+
+def test_more_than_all_is_all() -> None:
+    over = at("downloading", 35 * MIB, 34 * MIB)
+    assert "━" * 28 in text_of(progress_bars([], [replica(progress=over)]))
+
+
+def test_a_line_for_each_new_state_or_step_and_none_for_mere_progress() -> None:
+    def lines(before: list, after: list) -> tuple[str, ...]:  # type: ignore[type-arg]
+        return changed_lines(said([], before), said([], after))
+
+    start = [replica("a/0", PROVISIONING, progress=at("downloading", 0, 34 * MIB))]
+    further = [replica("a/0", PROVISIONING, progress=at("downloading", 9 * MIB, 34 * MIB))]
+    installing = [replica("a/0", PROVISIONING, progress=at("installing", 0, 0))]
+    ready = [replica("a/0", reason="answers")]
+    assert lines([], start) == ("a/0: provisioning (downloading, 34.0 MiB)",)
+    assert lines(start, further) == ()
+    assert lines(further, installing) == ("a/0: provisioning (installing)",)
+    assert lines(installing, ready) == ("a/0: ready",)
+    assert lines(ready, []) == ("a/0: gone",)
+
+
+def test_a_queued_model_says_why_once() -> None:
+    queued = said([model("a", ModelState.QUEUED, reason="waiting for a place")], [])
+    assert changed_lines({}, queued) == ("a: queued (waiting for a place)",)
+    assert changed_lines(queued, queued) == ()
+    assert changed_lines(queued, {}) == ()

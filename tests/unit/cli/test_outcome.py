@@ -1,0 +1,70 @@
+import pytest
+
+from tests.support.admin import model, replica
+from xinf.cli.outcome import Outcome, all_started, launched, terminated
+from xinf.core.states import EngineState, ModelState
+
+ASKED_AT = 100.0
+NEW, OLD = 200.0, 50.0
+READY, FAILED, LOADING = EngineState.READY, EngineState.FAILED, EngineState.LOADING
+
+
+def test_a_model_is_launched_when_all_its_replicas_are_ready() -> None:
+    two = model(desired_replicas=2)
+    first = replica("echo/0", since=NEW)
+    loading = replica("echo/1", LOADING, since=NEW)
+    assert launched([two], [first, loading], "echo", ASKED_AT) is None
+    second = replica("echo/1", since=NEW)
+    assert launched([two], [first, second], "echo", ASKED_AT) == Outcome(True)
+
+
+def test_a_model_has_failed_when_none_of_its_replicas_is_on_its_way_any_more() -> None:
+    two = model(desired_replicas=2)
+    broken = replica("echo/1", FAILED, reason="boom", since=NEW)
+    assert launched([two], [replica("echo/0", LOADING), broken], "echo", ASKED_AT) is None
+    assert launched([two], [replica("echo/0"), broken], "echo", ASKED_AT) == Outcome(
+        False, "1 of 2 replicas failed: boom"
+    )
+    one = model(state=ModelState.FAILED)
+    assert launched([one], [broken], "echo", ASKED_AT) == Outcome(False, "boom")
+
+
+@pytest.mark.parametrize("state", [READY, FAILED])
+def test_what_is_older_than_the_wish_may_be_about_to_change(state: EngineState) -> None:
+    found = launched([model()], [replica("echo/0", state, since=OLD)], "echo", ASKED_AT)
+    assert found is not None
+    assert (found.is_ready, found.is_provisional) == (state is READY, True)
+
+
+def test_a_model_that_is_gone_was_terminated_unless_it_is_yet_to_come() -> None:
+    for models in ([], [model(state=ModelState.OFF, desired_replicas=0)]):
+        found = launched(models, [], "echo", ASKED_AT)
+        assert found == Outcome(False, "it was terminated meanwhile", is_provisional=True)
+
+
+def test_a_model_that_backs_off_or_waits_for_a_place_is_on_its_way() -> None:
+    backoff = replica("echo/0", EngineState.BACKOFF, since=NEW)
+    assert launched([model(state=ModelState.LOADING)], [backoff], "echo", ASKED_AT) is None
+    assert launched([model(state=ModelState.QUEUED)], [], "echo", ASKED_AT) is None
+
+
+def test_no_replicas_wanted_is_ready_at_once() -> None:
+    assert launched(
+        [model(state=ModelState.QUEUED, desired_replicas=0)], [], "echo", ASKED_AT
+    ) == Outcome(True)
+
+
+def test_all_has_started_when_each_wanted_model_is_ready_or_has_failed() -> None:
+    off = model("off", ModelState.OFF, desired_replicas=0)
+    good, bad = model("good"), model("bad", ModelState.FAILED)
+    ready, failed = replica("good/0"), replica("bad/0", FAILED)
+    assert all_started([off, good, bad], [ready, failed])
+    assert not all_started([off, good, bad], [ready])
+    assert all_started([], [])
+
+
+def test_a_model_is_terminated_when_none_of_its_processes_is_left() -> None:
+    other, stopping = replica("other/0"), replica("echo/0", EngineState.STOPPING)
+    assert not terminated([other, stopping], "echo")
+    assert terminated([other, replica("echo/0", EngineState.STOPPED)], "echo")
+    assert terminated([other], "echo")
