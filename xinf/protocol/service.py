@@ -18,6 +18,7 @@ from xinf.protocol.messages import pb
 if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor
     from grpc.aio import (
+        AioRpcError,
         Channel,
         Server,
         ServicerContext,
@@ -162,6 +163,12 @@ def register(servicer: EngineServicer, server: Server) -> None:
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(SERVICE.full_name, handlers),)
     )
+
+
+def named_code(error: AioRpcError) -> str:
+    """The error's name from xinf's table, empty if the other side gave none."""
+    named = (value for key, value in error.trailing_metadata() or () if key == CODE_KEY)
+    return str(next(named, ""))
 
 
 def snake_case(name: str) -> str:
