@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from xinf.core.errors import ErrorCode, XinfError
 
 
 @contextmanager
-def role_lock(state_dir: Path, role: str) -> Iterator[None]:
+def role_lock(state_dir: Path, role: str) -> Generator[None]:
     """Hold `role` ("control" or "worker") of this state directory.
 
     Raises XinfError(ALREADY_RUNNING) naming the holder.

@@ -16,9 +16,11 @@ from xinf.core.errors import XinfError
 from xinf.core.fingerprint import fingerprint
 from xinf.core.json import JsonValue
 from xinf.core.models import ModelIntent, ModelSpec, SimSpec
+from xinf.core.nodes import NodeStatus
 from xinf.core.placement import EngineConfig, PlacementPlan, ReplicaAssignment
+from xinf.meta.mirror import Mirror
 from xinf.meta.records import CURRENT_PLAN, Records
-from xinf.meta.store import Operation
+from xinf.meta.store import Delete, Operation
 from xinf.protocol.version import PROTOCOL_VERSION
 from xinf.registry.resolve import Resolved, resolve
 from xinf.scheduler.plan import plan
@@ -48,8 +50,12 @@ class Planner:
         self.models.subscribe(self._wake.ring)
         self.nodes.subscribe(self._wake.ring)
 
+    @property
+    def mirrors(self) -> tuple[Mirror[ModelIntent], Mirror[NodeStatus]]:
+        return (self.models, self.nodes)
+
     async def run(self) -> None:
-        """Plan for ever. The mirrors `models` and `nodes` are run by whoever runs this."""
+        """Plan for ever. Whoever runs this also runs its `mirrors`."""
         await self.models.synced()
         await self.nodes.synced()
         while True:
@@ -85,13 +91,13 @@ class Planner:
         standing: Mapping[str, ReplicaAssignment],
     ) -> Iterator[Operation]:
         if after != before:
-            yield self._records.plans.write(CURRENT_PLAN, after)
+            yield self._records.plans.put_operation(CURRENT_PLAN, after)
         due = {f"{entry.node}/{entry.replica}": entry for entry in after.assignments}
         for name in sorted(standing.keys() - due.keys()):
-            yield self._records.assignments.write(name, None)
+            yield Delete(self._records.assignments.key(name))
         for name, entry in due.items():
             if standing.get(name) != entry:
-                yield self._records.assignments.write(name, entry)
+                yield self._records.assignments.put_operation(name, entry)
 
 
 def wanted_model(
@@ -104,7 +110,7 @@ def wanted_model(
     spec = intent.spec
     assert spec is not None
     try:
-        resolved = resolve(spec, device_kinds)
+        resolved = resolve(spec, device_kinds, engine_defaults)
     except XinfError as error:
         return WantedModel(name, spec.replicas, spec.priority, problem=str(error))
     config = engine_config(spec, resolved, engine_defaults.get(resolved.engine, {}))
@@ -124,6 +130,8 @@ def engine_config(
 ) -> EngineConfig:
     """What the engine of `spec` will be told."""
     behaviour = asdict(spec.sim or SimSpec()) if resolved.engine == "sim" else {}
+    args = {**defaults, **behaviour, **spec.engine_args}
+    args.pop("context", None)  # resolved, and told by its own name
     return EngineConfig(
         engine=resolved.engine,
         runtime=resolved.runtime,
@@ -131,6 +139,6 @@ def engine_config(
         served_names=(spec.name, *spec.aliases),
         context=resolved.context,
         dtype=spec.dtype,
-        args={**defaults, **behaviour, **spec.engine_args},
+        args=args,
         env=dict(spec.env),
     )

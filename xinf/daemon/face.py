@@ -1,0 +1,92 @@
+"""What faces clients: the router with its views of the store, and what the doors are made of."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from xinf import __version__
+from xinf.config.paths import Paths
+from xinf.config.settings import Settings
+from xinf.core.clock import Clock
+from xinf.daemon import policies
+from xinf.gateway.admin import About, Admin
+from xinf.gateway.apps import PublicParts, build_admin_app, build_public_app
+from xinf.gateway.health import Readiness
+from xinf.gateway.serve import Doors, url_of
+from xinf.gateway.snapshot import Snapshots
+from xinf.meta.mirror import Mirror
+from xinf.meta.records import Records
+from xinf.router.admission import Admission
+from xinf.router.connect import connect
+from xinf.router.directory import ModelDirectory
+from xinf.router.endpoints import EndpointTable
+from xinf.router.overview import Overview
+from xinf.router.policies import POLICIES
+from xinf.router.router import Router
+
+
+class Face:
+    """Everything between a client and an engine's session. `mirrors` and `table` need to run."""
+
+    def __init__(self, settings: Settings, paths: Paths, records: Records, clock: Clock) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._records = records
+        self._clock = clock
+        self.models = records.models.mirror()
+        self.engines = records.engines.mirror()
+        self.plans = records.plans.mirror()
+        self.progress = records.progress.mirror()
+        self.nodes = records.nodes.mirror()
+        self._directory = ModelDirectory(self.models)
+        self._overview = Overview(self.models, self.engines, self.plans, self.progress)
+        self.table = EndpointTable(self.engines, connect, clock)
+        self._readiness = Readiness(self._overview, self.table)
+
+    @property
+    def mirrors(self) -> tuple[Mirror[Any], ...]:
+        return (self.models, self.engines, self.plans, self.progress, self.nodes)
+
+    def doors(
+        self,
+        public_socket: socket.socket,
+        admin_socket: socket.socket,
+        shut_down: Callable[[bool], None],
+    ) -> Doors:
+        settings, clock = self._settings, self._clock
+        limits = policies.limits(settings)
+        admission = Admission(
+            self._directory, self._overview, self.table, POLICIES[settings.router.policy], clock
+        )
+        public = PublicParts(
+            router=Router(admission, self.table, settings.router.retries, clock),
+            directory=self._directory,
+            overview=self._overview,
+            readiness=self._readiness,
+            doorkeeper=policies.doorkeeper(settings),
+            limits=limits,
+            patience=policies.patience(settings),
+            version=__version__,
+            clock=clock,
+        )
+        about = About(url_of(public_socket), __version__, self._paths.config_file, clock.now())
+        admin = Admin(
+            about=about,
+            settings=settings,
+            intents=self._records.models,
+            snapshots=Snapshots(self._overview, self.table, self._readiness, self.nodes),
+            limits=limits,
+            clock=clock,
+            shut_down=shut_down,
+        )
+        return Doors(
+            public=build_public_app(public),
+            public_socket=public_socket,
+            admin=build_admin_app(admin),
+            admin_socket=admin_socket,
+            limits=limits,
+            drain_s=settings.server.drain_timeout,
+            on_drain=lambda: None,
+        )

@@ -1,0 +1,90 @@
+"""The composition root: everything that does I/O is built here, in this order, and handed down.
+
+Reading `run_daemon` from top to bottom is reading the architecture: a lock and a port before
+anything else, then the store, then the loops (plan, reconcile, route), then the doors. It ends in
+reverse: the doors first, so that what was accepted is finished, then the engines, then the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import AsyncExitStack, closing
+
+from xinf.agent.agent import Agent, AgentParts
+from xinf.agent.launcher import LocalLauncher
+from xinf.agent.process import adopt_orphans
+from xinf.agent.provision import LocalProvision
+from xinf.clock import SystemClock
+from xinf.config.paths import Paths, ensure_private
+from xinf.config.settings import Settings
+from xinf.core.clock import Clock
+from xinf.daemon import policies
+from xinf.daemon.declare import declare_models
+from xinf.daemon.face import Face
+from xinf.daemon.lock import role_lock
+from xinf.daemon.logs import logging_to
+from xinf.daemon.loops import live
+from xinf.daemon.planner import Planner
+from xinf.daemon.stop import StopSignal
+from xinf.device.inventory import Inventory, all_backends
+from xinf.engine.channel import EngineChannel
+from xinf.gateway.serve import bind_admin, bind_public
+from xinf.meta.records import Records
+from xinf.meta.sqlite import open_store
+from xinf.registry.fetch import ModelFiles
+from xinf.runtime.provision import Runtimes
+
+NODE = "local"
+
+
+async def run_daemon(settings: Settings, paths: Paths, *, stop: StopSignal) -> None:
+    """Serve until `stop`, then leave no process and no socket behind. Raises XinfError."""
+    clock = SystemClock()
+    async with AsyncExitStack() as owned:
+        for directory in (paths.state_dir, paths.runtime_dir):
+            ensure_private(directory)
+        owned.enter_context(role_lock(paths.state_dir, "control"))
+        owned.enter_context(role_lock(paths.state_dir, "worker"))
+        door = owned.enter_context(closing(bind_public(settings.server.host, settings.server.port)))
+        owned.enter_context(logging_to(paths.log_dir))
+        adopt_orphans()
+
+        store = await owned.enter_async_context(
+            open_store(paths.store_file, clock, busy_timeout_s=settings.storage.busy_timeout)
+        )
+        records = Records(store)
+        await declare_models(records, policies.declared_models(settings))
+        agent = build_agent(settings, paths, records, clock)
+        await agent.prepare()
+        owned.callback(shutil.rmtree, paths.runtime_dir, ignore_errors=True)
+        admin_door = owned.enter_context(closing(bind_admin(paths.admin_socket)))
+
+        planner = Planner(
+            records, policies.plan_policy(settings), policies.engine_defaults(settings), clock
+        )
+        face = Face(settings, paths, records, clock)
+        doors = face.doors(door, admin_door, lambda hurry: stop.ask(hurry=hurry))
+        await live(planner, agent, face, doors, stop=stop, clock=clock)
+
+
+def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:
+    """The agent of this machine, with real processes, devices and downloads."""
+    inventory = Inventory(all_backends())
+    provision = LocalProvision(
+        runtimes=Runtimes(paths.cache_dir, clock, policies.own_pythons(settings)),
+        files=ModelFiles(paths.cache_dir, clock),
+        cache_dir=paths.cache_dir,
+        visible_env=inventory.visible_env,
+        orphan_lease_s=settings.agent.orphan_lease,
+    )
+    parts = AgentParts(
+        node=NODE,
+        policy=policies.agent_policy(settings),
+        clock=clock,
+        provision=provision,
+        launcher=LocalLauncher(paths.engine_socket_dir, paths.log_dir, clock),
+        connect=EngineChannel,
+        sample_devices=inventory.sample,
+        socket_dir=paths.engine_socket_dir,
+    )
+    return Agent(parts, records)
