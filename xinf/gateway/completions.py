@@ -25,7 +25,7 @@ from xinf.engine.session import Data
 from xinf.gateway.body import parse_object, read_body
 from xinf.gateway.errors import fault_of
 from xinf.gateway.limits import Limits
-from xinf.gateway.openai import Asked
+from xinf.gateway.openai import SESSION_KEY_CHARS_MAX, Asked
 from xinf.gateway.request_id import REQUEST_ID, SERVED_BY
 from xinf.gateway.site import Call
 from xinf.gateway.sse import SSE_HEADERS, EventRelay, comment, event
@@ -80,8 +80,12 @@ class Completions:
             model=found[0],
             endpoint=self.endpoint,
             deadline=self.clock.now() + self.patience.load_s,
-            session_key=call.request.headers.get(SESSION_ID) or asked.session_key,
+            session_key=self._session_key(call, asked),
         )
+
+    def _session_key(self, call: Call, asked: Asked) -> str:
+        named = call.request.headers.get(SESSION_ID, "")
+        return named if 0 < len(named) <= SESSION_KEY_CHARS_MAX else asked.session_key
 
     async def _relay(self, call: Call, stream: RoutedStream, model: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={**SSE_HEADERS, **SERVED_BY, REQUEST_ID: call.id})

@@ -44,6 +44,7 @@ class Models:
             self._row(name, view)
             for view in self.overview.model_rows()
             for name in (view.name, *view.aliases)
+            if self._means(name, view.name)
         ]
         return web.json_response({"object": "list", "data": rows})
 
@@ -54,6 +55,11 @@ class Models:
         if view is None:
             raise unknown_model(call.tail, self.directory.names())
         return web.json_response(self._row(call.tail, view))
+
+    def _means(self, name: str, model: str) -> bool:
+        """Not so for an alias that another model has before."""
+        found = self.directory.resolve(name)
+        return found is not None and found[0] == model
 
     def _row(self, name: str, view: ModelView) -> dict[str, JsonValue]:
         row: dict[str, JsonValue] = {

@@ -16,6 +16,7 @@ from xinf.core.engines import RunningEngine
 from xinf.core.errors import XinfError
 from xinf.core.states import LEAVING, EngineState
 from xinf.engine.failure import EngineFailure
+from xinf.engine.load import EngineLoad
 from xinf.router.pick import EndpointView
 from xinf.router.ports import Connect, Link, Mirrored, Session
 
@@ -50,7 +51,10 @@ class Endpoint:
         return self.link.session
 
     def view(self) -> EndpointView:
+        parallel = self.link.parallel if self.link else 0
         load = self.link.session.load if self.link else None
+        # The engine's word travels with its answers, so the last one may be older than our count.
+        running = min(load.running if load else parallel, self.inflight)
         return EndpointView(
             replica=self.engine.replica,
             model=self.engine.model,
@@ -58,9 +62,9 @@ class Endpoint:
             is_live=self.link is not None,
             is_draining=self.is_refusing or self.engine.state is not EngineState.READY,
             inflight=self.inflight,
-            capacity=self.link.parallel + AHEAD if self.link else 0,
-            running=load.running if load else 0,
-            waiting=load.waiting if load else 0,
+            capacity=parallel + AHEAD if self.link else 0,
+            running=running,
+            waiting=min(load.waiting if load else self.inflight, self.inflight - running),
             chosen=self.chosen,
         )
 
@@ -98,6 +102,11 @@ class EndpointTable:
     def views(self) -> dict[str, EndpointView]:
         """Every endpoint by replica."""
         return {replica: endpoint.view() for replica, endpoint in self._endpoints.items()}
+
+    def load(self, replica: str) -> EngineLoad | None:
+        """What the engine of `replica` last said of itself; None without a session."""
+        endpoint = self._endpoints.get(replica)
+        return endpoint.link.session.load if endpoint and endpoint.link else None
 
     def troubles(self, model: str) -> tuple[str, ...]:
         """Why replicas of `model` that should serve are not connected, for people."""

@@ -17,8 +17,8 @@ class EndpointView:
     """One replica as the router sees it now.
 
     `inflight` counts requests that this router has there; `capacity` how many it gives it at most.
-    `running` and `waiting` are the engine's own last word. `chosen` counts all requests so far.
-    `instance` changes with every start of the replica's process.
+    `running` and `waiting` are what the engine does with them, by its own last word. `chosen`
+    counts all requests so far. `instance` changes with every start of the replica's process.
     """
 
     replica: str

@@ -74,7 +74,7 @@ class RoutedStream:
     async def __anext__(self) -> Head | Data:
         while True:
             try:
-                event = await anext(await self._opened())
+                event = await anext(self._stream or await self._opened())
             except EngineFailure as failure:
                 await self._recover(failure)
                 continue
@@ -86,7 +86,7 @@ class RoutedStream:
         while True:
             head, pieces = Head(200, "application/json"), list[bytes]()
             try:
-                async for event in await self._opened():
+                async for event in self._stream or await self._opened():
                     if isinstance(event, Head):
                         head = event
                     else:
@@ -101,14 +101,11 @@ class RoutedStream:
         await self._attempt.aclose()
 
     async def _opened(self) -> Stream:
-        """The stream of this attempt, begun if need be."""
-        if self._stream is None:
-            endpoint = await self._attempt.enter_async_context(
-                self._router.admission.seat(self._ask())
-            )
-            self._endpoint = endpoint
-            submitted = endpoint.session.submit(self._context, self._body, deadline_s=0.0)
-            self._stream = await self._attempt.enter_async_context(submitted)
+        """Begin an attempt: a place first, then the request in its engine."""
+        own = self._attempt.enter_async_context
+        self._endpoint = await own(self._router.admission.seat(self._ask()))
+        session = self._endpoint.session
+        self._stream = await own(session.submit(self._context, self._body, deadline_s=0.0))
         return self._stream
 
     def _ask(self) -> Ask:

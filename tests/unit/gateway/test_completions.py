@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from xinf.engine.failure import EngineFailure
 
 from tests.support.clock import settle
 from tests.support.gateway import (
@@ -25,6 +24,7 @@ from tests.support.routing import FakeStream, World, declared, engine, world
 from xinf.core.models import terminate
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState
+from xinf.engine.failure import EngineFailure
 
 PATH = "/v1/chat/completions"
 STREAM = {**CHAT, "stream": True}
@@ -144,7 +144,7 @@ async def test_a_failure_before_the_first_byte_has_its_own_status(
 ) -> None:
     client = await Client.asks(door, body)
     message = "This model's maximum context length is 8 tokens"
-    (await taken(w)).fail(EngineFailure("context_length_exceeded", message, "messages"))
+    (await taken(w)).fail(EngineFailure("context_length_exceeded", message, param="messages"))
     reply = await read_reply(client.reader)
     assert reply.status == 400
     assert reply.error == {

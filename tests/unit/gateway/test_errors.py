@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from xinf.engine.failure import EngineFailure
 
 from xinf.core.errors import KINDS, ErrorCode, XinfError
+from xinf.engine.failure import EngineFailure
 from xinf.gateway.errors import error_response, fault_of
 
 
@@ -26,7 +26,9 @@ def test_every_error_has_all_four_members_and_its_status(code: ErrorCode) -> Non
 
 
 def test_an_engines_failure_keeps_its_code_message_and_param() -> None:
-    failure = EngineFailure("context_length_exceeded", "This model's maximum is 5", "messages")
+    failure = EngineFailure(
+        "context_length_exceeded", "This model's maximum is 5", param="messages"
+    )
     fault = fault_of(failure)
     assert fault.envelope()["error"] == {
         "message": "This model's maximum is 5",

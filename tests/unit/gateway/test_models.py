@@ -75,3 +75,12 @@ async def test_a_head_of_a_model_is_answered_without_a_body(door: Door) -> None:
     assert head.startswith(b"HTTP/1.1 200")
     assert body == b""
     writer.close()
+
+
+async def test_an_alias_of_two_models_is_listed_once() -> None:
+    async with (
+        world(declared("a", aliases=("x",)), declared("b", aliases=("x", "a"))) as w,
+        public_door(w) as door,
+    ):
+        rows = (await door.ask("GET", "/v1/models")).json["data"]
+        assert [(row["id"], row["root"]) for row in rows] == [("a", "a"), ("x", "a"), ("b", "b")]
