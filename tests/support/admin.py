@@ -24,7 +24,7 @@ from aiohttp import web
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
-from xinf.core.views import ModelView, ReplicaView
+from xinf.core.views import DeviceView, ModelView, ReplicaView
 
 
 def model(name: str = "echo", state: ModelState = ModelState.READY, **changes: Any) -> ModelView:
@@ -63,6 +63,21 @@ def replica(
     return _changed(plain, changes)
 
 
+def device(name: str = "cpu:0", **changes: Any) -> DeviceView:
+    plain = DeviceView(
+        id=name,
+        kind=name.partition(":")[0],
+        uuid=name.partition(":")[0],
+        name="Testing CPU",
+        compute_capability=None,
+        memory_total=16 * 1024**3,
+        memory_used=4 * 1024**3,
+        memory_claimed=2 * 1024**3,
+        processes=(),
+    )
+    return _changed(plain, changes)
+
+
 def at(what: str, done: float, total: float, eta_s: float | None = None) -> Progress:
     return Progress("echo/0", "echo", Step(what, done, total), eta_s)
 
@@ -83,6 +98,7 @@ class FakeDaemon:
     """
 
     socket: Path
+    devices: Sequence[DeviceView] = ()
     models: Sequence[ModelView] = ()
     replicas: Sequence[ReplicaView] = ()
     moments: Sequence[dict[str, Any]] = ()
@@ -141,7 +157,7 @@ class FakeDaemon:
             "pid": self.pid,
             "uptime_seconds": 3.5,
             "config_file": None,
-            "devices": [{"id": "cpu:0"}],
+            "devices": _plain(self.devices),
             "models": _plain(self.models),
             "replicas": _plain(self.replicas),
             "something_new": True,

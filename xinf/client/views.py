@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from xinf.core.json import JsonObject
-from xinf.core.views import ModelView, ReplicaView
+from xinf.core.views import DeviceView, ModelView, ReplicaView
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class DaemonStatus:
     pid: int
     uptime_seconds: float
     config_file: str | None
-    devices: tuple[JsonObject, ...]
+    devices: tuple[DeviceView, ...]
     models: tuple[ModelView, ...]
     replicas: tuple[ReplicaView, ...]
 

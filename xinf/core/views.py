@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xinf.core.engines import RunningEngine
 from xinf.core.models import ModelIntent
+from xinf.core.nodes import Device, DeviceProcess
 from xinf.core.placement import PlacementPlan
 from xinf.core.progress import Progress
 from xinf.core.states import RISING, EngineState, ModelState
@@ -29,7 +30,10 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaView:
-    """A row of `ps`. Memory is bytes, `context` tokens, `since` seconds since the epoch."""
+    """A row of `ps`. Memory is bytes, `context` tokens, `since` seconds since the epoch.
+
+    `generated_tokens` count from the start of this process; `kv_usage` is a share from 0 to 1.
+    """
 
     model: str
     replica: str
@@ -45,6 +49,23 @@ class ReplicaView:
     since: float
     reason: str
     progress: Progress | None = None
+    generated_tokens: int = 0
+    kv_usage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device with what our replicas claim of it. Memory is bytes, `id` is for people."""
+
+    id: str
+    kind: str
+    uuid: str
+    name: str
+    compute_capability: str | None
+    memory_total: int
+    memory_used: int
+    memory_claimed: int
+    processes: tuple[DeviceProcess, ...]
 
 
 def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[ModelState, str]:
@@ -91,7 +112,13 @@ def model_view(
 
 
 def replica_view(
-    engine: RunningEngine, *, running: int, waiting: int, progress: Progress | None
+    engine: RunningEngine,
+    *,
+    running: int,
+    waiting: int,
+    progress: Progress | None,
+    generated_tokens: int = 0,
+    kv_usage: float = 0.0,
 ) -> ReplicaView:
     """The row of one engine with its load, which travels outside the store."""
     return ReplicaView(
@@ -109,6 +136,23 @@ def replica_view(
         since=engine.since,
         reason=engine.reason,
         progress=progress,
+        generated_tokens=generated_tokens,
+        kv_usage=kv_usage,
+    )
+
+
+def device_view(device: Device, claimed: int) -> DeviceView:
+    """A device with the `claimed` bytes of the plan in force."""
+    return DeviceView(
+        id=device.id,
+        kind=device.kind,
+        uuid=device.uuid,
+        name=device.name,
+        compute_capability=device.compute_capability,
+        memory_total=device.memory_total,
+        memory_used=device.memory_used,
+        memory_claimed=claimed,
+        processes=device.processes,
     )
 
 

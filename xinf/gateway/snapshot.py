@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xinf.core.ledger import book, open_accounts
-from xinf.core.nodes import Device, NodeStatus
+from xinf.core.nodes import NodeStatus
+from xinf.core.views import device_view
 from xinf.gateway.health import Readiness
 from xinf.router.endpoints import EndpointTable
 from xinf.router.overview import Overview
@@ -36,7 +37,7 @@ class Snapshots:
     def devices(self) -> list[dict[str, Any]]:
         found = [device for node in self.nodes.items.values() for device in node.devices]
         claimed = book(open_accounts(found, reserve=0), self.overview.plan.assignments)
-        return [_device(device, claimed[device.uuid].claimed) for device in found]
+        return [asdict(device_view(each, claimed[each.uuid].claimed)) for each in found]
 
     def watched(self, only: str | None) -> dict[str, Any]:
         """One line of a watch."""
@@ -68,17 +69,3 @@ class Snapshots:
         finally:
             for end in ends:
                 end()
-
-
-def _device(device: Device, claimed: int) -> dict[str, Any]:
-    return {
-        "id": device.id,
-        "kind": device.kind,
-        "uuid": device.uuid,
-        "name": device.name,
-        "compute_capability": device.compute_capability,
-        "memory_total": device.memory_total,
-        "memory_used": device.memory_used,
-        "memory_claimed": claimed,
-        "processes": [asdict(process) for process in device.processes],
-    }

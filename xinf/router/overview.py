@@ -10,7 +10,9 @@ from xinf.core.models import ModelIntent
 from xinf.core.placement import PlacementPlan
 from xinf.core.progress import Progress
 from xinf.core.views import ModelView, ReplicaView, model_view, replica_view
+from xinf.engine.load import EngineLoad
 from xinf.router.endpoints import EndpointTable
+from xinf.router.pick import EndpointView
 from xinf.router.ports import Mirrored
 from xinf.router.standing import Standing, standing
 
@@ -68,13 +70,26 @@ class Overview:
 
     def replica_rows(self, table: EndpointTable) -> tuple[ReplicaView, ...]:
         """The rows of `ps`, by replica, with the load that `table` knows."""
-        loads, progress = table.views(), self.progress.items
+        seen = table.views()
+        progress = {each.replica: each for each in self.progress.items.values()}
+        engines = sorted(self.engines.items.values(), key=lambda each: each.replica)
         return tuple(
-            replica_view(
-                engine,
-                running=loads[engine.replica].running if engine.replica in loads else 0,
-                waiting=loads[engine.replica].waiting if engine.replica in loads else 0,
-                progress=progress.get(engine.replica),
-            )
-            for engine in sorted(self.engines.items.values(), key=lambda each: each.replica)
+            _row(each, seen.get(each.replica), table.load(each.replica), progress.get(each.replica))
+            for each in engines
         )
+
+
+def _row(
+    engine: RunningEngine,
+    seen: EndpointView | None,
+    load: EngineLoad | None,
+    progress: Progress | None,
+) -> ReplicaView:
+    return replica_view(
+        engine,
+        running=seen.running if seen else 0,
+        waiting=seen.waiting if seen else 0,
+        progress=progress,
+        generated_tokens=load.generated_tokens if load else 0,
+        kv_usage=load.kv_usage if load else 0.0,
+    )

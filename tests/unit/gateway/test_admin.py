@@ -24,6 +24,7 @@ from xinf.core.nodes import Device, NodeStatus
 from xinf.core.placement import EngineConfig, PlacementPlan, ReplicaAssignment
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
+from xinf.core.views import DeviceView
 from xinf.gateway.admin import About, Admin
 from xinf.gateway.apps import build_admin_app
 from xinf.gateway.connection import HttpServer
@@ -88,17 +89,17 @@ async def test_status_tells_everything_at_once(desk: Desk) -> None:
     status = await desk.client.status()
     assert (status.url, status.version, status.pid) == ("http://127.0.0.1:1", "9.9", os.getpid())
     assert status.devices == (
-        {
-            "id": "cpu:0",
-            "kind": "cpu",
-            "uuid": "cpu",
-            "name": "a CPU",
-            "compute_capability": None,
-            "memory_total": 100,
-            "memory_used": 40,
-            "memory_claimed": 25,
-            "processes": [],
-        },
+        DeviceView(
+            id="cpu:0",
+            kind="cpu",
+            uuid="cpu",
+            name="a CPU",
+            compute_capability=None,
+            memory_total=100,
+            memory_used=40,
+            memory_claimed=25,
+            processes=(),
+        ),
     )
     assert [(row.name, row.state, row.engine) for row in status.models] == [
         ("a", ModelState.READY, "sim")
@@ -108,7 +109,7 @@ async def test_status_tells_everything_at_once(desk: Desk) -> None:
 
 async def test_replicas_show_load_and_progress(desk: Desk) -> None:
     desk.w.start(engine("a/0"), engine("a/1", EngineState.LOADING))
-    desk.w.progress.set("a/1", Progress("a/1", "a", Step("reading", 1, 2), 3.0))
+    desk.w.progress.set("local/a/1", Progress("a/1", "a", Step("reading", 1, 2), 3.0))
     await settle()
     endpoint = desk.w.table.take("a/0")
     first, second = await desk.client.replicas()
