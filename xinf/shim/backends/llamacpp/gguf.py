@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAGIC = b"GGUF"
+VERSIONS = (2, 3)
 # A header that claims more than this is damaged; the largest real ones stay below 100.
 PAIRS_MAX = 100_000
 TEXT_BYTES_MAX = 1 << 20
@@ -58,7 +59,7 @@ def read_header(path: Path) -> GgufHeader:
 
 def _read_pairs(file: BinaryIO, path: Path) -> GgufHeader:
     version, _tensors, pairs = _unpack(file, "IQQ")
-    if version < 2 or pairs > PAIRS_MAX:
+    if version not in VERSIONS or pairs > PAIRS_MAX:
         raise NotGguf(f"{path} is damaged, or GGUF of an unknown version ({version})")
     architecture = ""
     for _ in range(pairs):

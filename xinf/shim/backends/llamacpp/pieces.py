@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from xinf.shim.backends.base import RequestFailed, Usage
+from xinf.shim.backends.base import Usage
 from xinf.shim.backends.llamacpp.account import Counted
 from xinf.shim.backends.llamacpp.errors import breakdown, error_of
 
@@ -42,9 +42,10 @@ class Pieces:
             payload = event.strip()
             if payload.startswith(b":") or not payload:
                 continue  # a sign of life without content
-            if not payload.startswith((b"data:", b"error:")):
-                raise RequestFailed("engine_failed", "llama.cpp sent an event without data.")
-            yield from self._payload(payload.partition(b":")[2].lstrip())
+            kind, _, content = payload.partition(b":")
+            if kind == b"error":
+                raise breakdown(error_of(json.loads(content)), self._param)
+            yield from self._payload(content.lstrip())
 
     @property
     def usage(self) -> Usage:
