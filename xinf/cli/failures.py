@@ -32,6 +32,8 @@ def reported() -> Generator[None]:
     """Turn what the block raises into a line and an exit code."""
     try:
         yield
+        # Here, where a reader that has gone away is no surprise, rather than at the very end.
+        sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
@@ -61,20 +63,19 @@ def _tell(error: Exception) -> int:
         return told.kind.exit_code
     if os.environ.get("XINF_DEBUG") == "1":
         raise error
-    print(f"error: internal error ({_one_line(error)}). {_kept(error)}", file=sys.stderr)
+    print(f"error: internal error ({_one_line(error)}). {_kept(error)}.", file=sys.stderr)
     return 1
 
 
 def _kept(error: Exception) -> str:
     """Where the traceback was written."""
-    again = "XINF_DEBUG=1 shows it."
     try:
         file = _crash_file()
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(traceback.format_exception(error)))
     except OSError:
-        return f"Run it again with {again}"
-    return f"The log is in {file}; {again}"
+        return "Run it again with XINF_DEBUG=1 to see where"
+    return f"The log is in {file}; XINF_DEBUG=1 shows it"
 
 
 def _crash_file() -> Path:

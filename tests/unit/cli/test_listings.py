@@ -31,22 +31,26 @@ def test_ls_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
 def test_ps_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
     daemon.replicas = [replica("echo/0", running=3, waiting=1)]
     (row,) = xinf("ps", "--json").json
-    assert row == {
-        "model": "echo",
-        "replica": "echo/0",
-        "state": "ready",
-        "engine": "sim",
-        "runtime": "sim",
-        "pid": 4242,
-        "devices": ["cpu"],
-        "memory_bytes": 2 * 1024**3,
-        "context": 4096,
-        "running": 3,
-        "waiting": 1,
-        "since": 1000.0,
-        "reason": "",
-        "progress": None,
-    }
+    assert (
+        row
+        | {
+            "model": "echo",
+            "replica": "echo/0",
+            "state": "ready",
+            "engine": "sim",
+            "runtime": "sim",
+            "pid": 4242,
+            "devices": ["cpu"],
+            "memory_bytes": 2 * 1024**3,
+            "context": 4096,
+            "running": 3,
+            "waiting": 1,
+            "since": 1000.0,
+            "reason": "",
+            "progress": None,
+        }
+        == row
+    )
 
 
 def test_an_empty_listing_is_an_empty_list(daemon: FakeDaemon) -> None:
