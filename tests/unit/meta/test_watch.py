@@ -96,9 +96,7 @@ def replay(committed: dict[int, Sequence[Operation]]) -> tuple[list[Change], dic
 async def run_together(seed: int, writers: int, transactions: int, delays: list[int]) -> None:
     ends = [Put("a/1/end", "last"), Put("b/end", "last")]
     async with two_stores() as stores, asyncio.timeout(LONG_S):
-        writing = [
-            Writer(stores[index % 2], f"w{index}", seed + index) for index in range(writers)
-        ]
+        writing = [Writer(stores[index % 2], f"w{index}", seed + index) for index in range(writers)]
         watching: list[Watcher] = []
         async with asyncio.TaskGroup() as watches:
             async with asyncio.TaskGroup() as writes:
