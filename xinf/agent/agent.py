@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xinf.agent.heartbeat import Heartbeat
 from xinf.agent.launcher import Launcher
-from xinf.agent.orphans import end_orphans
+from xinf.agent.orphans import clear_sockets, end_orphans
 from xinf.agent.ports import AgentPolicy, Ports, Probe, Provision
 from xinf.agent.publisher import Publisher
 from xinf.agent.reconciler import Reconciler
@@ -86,6 +86,7 @@ class Agent:
             for helper in helpers:
                 helper.cancel()
         await self._publisher.flush()
+        await asyncio.to_thread(clear_sockets, self._parts.socket_dir)
 
     def observed(self) -> tuple[RunningEngine, ...]:
         return self._reconciler.observed()

@@ -35,6 +35,9 @@ from xinf.core.placement import ReplicaAssignment
 # How long after SIGKILL the kernel may take to tear a process down, device memory included.
 KILL_PATIENCE_S = 30.0
 KILL_POLL_S = 0.02
+# Names in the socket directory: short, for a socket's path may have 107 bytes.
+INSTANCE_DIGITS = 8
+PRIVATE_PREFIX = "r-"
 # Enough of a log for the last traceback's end, little enough to stand in a reason.
 LAST_WORDS_BYTES = 8192
 LAST_WORDS_LINES = 5
@@ -106,12 +109,10 @@ class LocalLauncher:
         self._clock = clock
 
     async def launch(self, assignment: ReplicaAssignment, launch: Launch) -> Shim:
-        instance = uuid.uuid4().hex[:8]
+        instance = uuid.uuid4().hex[:INSTANCE_DIGITS]
         socket = self._socket_dir / f"{instance}.sock"
         # Stable for a replica, so that what an engine keeps there outlives a restart.
-        private = (
-            self._socket_dir / f"r-{uuid.uuid5(uuid.NAMESPACE_OID, assignment.replica).hex[:8]}"
-        )
+        private = self._socket_dir / _private_name(assignment.replica)
         private.mkdir(mode=0o700, exist_ok=True)
         config = config_of(socket)
         write_private(config, json.dumps(_options(assignment, launch, instance, private)))
@@ -191,6 +192,10 @@ class LocalShim:
         if code < 0:
             return ExitReport(code, f"killed by {signal.Signals(-code).name}")
         return ExitReport(code, f"ended with exit code {code} and said nothing")
+
+
+def _private_name(replica: str) -> str:
+    return PRIVATE_PREFIX + uuid.uuid5(uuid.NAMESPACE_OID, replica).hex[:INSTANCE_DIGITS]
 
 
 def _options(

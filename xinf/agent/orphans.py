@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from xinf.agent.launcher import INSTANCE_DIGITS, PRIVATE_PREFIX
 from xinf.agent.process import is_same_process, kill_session, read_stat
 from xinf.agent.shim_files import read_status
 from xinf.core.clock import Clock
@@ -41,7 +42,7 @@ async def end_orphans(engines: Iterable[RunningEngine], socket_dir: Path, clock:
             log.warning("ending engine of a predecessor, session %d", session)
             while not await asyncio.to_thread(kill_session, session):
                 await clock.sleep(END_POLL_S)
-    await asyncio.to_thread(_clear, socket_dir)
+    await asyncio.to_thread(clear_sockets, socket_dir)
     return len(sessions)
 
 
@@ -65,9 +66,9 @@ def _mentions(pid: int, socket: Path) -> bool:
     return str(socket).encode() in arguments
 
 
-def _clear(socket_dir: Path) -> None:
-    for entry in socket_dir.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
+def clear_sockets(socket_dir: Path) -> None:
+    """What launchers put there (see launcher.py); the doors of others stay."""
+    for folder in socket_dir.glob(f"{PRIVATE_PREFIX}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for socket in socket_dir.glob(f"{'[0-9a-f]' * INSTANCE_DIGITS}.sock*"):
+        socket.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from xinf.agent.agent import Agent
 from xinf.core.clock import Clock
@@ -12,31 +14,54 @@ from xinf.daemon.stop import StopSignal
 from xinf.gateway.serve import Doors, Serving, serving
 
 
-async def live(
-    planner: Planner, agent: Agent, face: Face, doors: Doors, *, stop: StopSignal, clock: Clock
-) -> None:
-    """Plan, reconcile and serve until `stop`. A loop that fails takes all of it down.
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control half: it plans, and answers at its doors."""
 
-    What was accepted is finished before the engines are stopped, and they are gone on return.
+    planner: Planner
+    face: Face
+    doors: Doors
+
+    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Its loops, which run until cancelled."""
+        mirrors = (*self.planner.mirrors, *self.face.mirrors)
+        return [
+            *(group.create_task(mirror.run()) for mirror in mirrors),
+            group.create_task(self.planner.run(), name="planner"),
+            group.create_task(self.face.table.run(), name="endpoints"),
+        ]
+
+
+async def live(
+    control: Control | None, agent: Agent | None, *, stop: StopSignal, clock: Clock
+) -> None:
+    """Plan, serve and reconcile, whichever half is there, until `stop`.
+
+    A loop that fails takes all of it down. What was accepted is finished before the engines are
+    stopped, and they are gone on return.
     """
     async with asyncio.TaskGroup() as group:
-        loops = [
-            *(group.create_task(mirror.run()) for mirror in (*planner.mirrors, *face.mirrors)),
-            group.create_task(planner.run(), name="planner"),
-            group.create_task(face.table.run(), name="endpoints"),
-        ]
-        engines = group.create_task(agent.run(), name="agent")
-        async with serving(doors, clock, group) as open_doors:
-            loops.append(group.create_task(_hurry(stop, open_doors, agent), name="hurry"))
+        loops = control.start(group) if control else []
+        engines = group.create_task(agent.run(), name="agent") if agent else None
+        async with AsyncExitStack() as owned:
+            doors = (
+                await owned.enter_async_context(serving(control.doors, clock, group))
+                if control
+                else None
+            )
+            loops.append(group.create_task(_hurry(stop, doors, agent), name="hurry"))
             await stop.drain.wait()
-        agent.close()
-        await engines
+        if agent is not None and engines is not None:
+            agent.close()
+            await engines
         for loop in loops:
             loop.cancel()
 
 
-async def _hurry(stop: StopSignal, open_doors: Serving, agent: Agent) -> None:
+async def _hurry(stop: StopSignal, doors: Serving | None, agent: Agent | None) -> None:
     await stop.hurry.wait()
-    open_doors.hurry()
-    agent.close()
-    agent.hurry()
+    if doors is not None:
+        doors.hurry()
+    if agent is not None:
+        agent.close()
+        agent.hurry()

@@ -1,14 +1,15 @@
 """The composition root: everything that does I/O is built here, in this order, and handed down.
 
-Reading `run_daemon` from top to bottom is reading the architecture: a lock and a port before
+Reading `run_daemon` from top to bottom is reading the architecture: locks and a port before
 anything else, then the store, then the loops (plan, reconcile, route), then the doors. It ends in
 reverse: the doors first, so that what was accepted is finished, then the engines, then the store.
 """
 
 from __future__ import annotations
 
-import shutil
-from contextlib import AsyncExitStack, closing
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, closing, suppress
+from pathlib import Path
 
 from xinf.agent.agent import Agent, AgentParts
 from xinf.agent.launcher import LocalLauncher
@@ -23,8 +24,9 @@ from xinf.daemon.declare import declare_models
 from xinf.daemon.face import Face
 from xinf.daemon.lock import role_lock
 from xinf.daemon.logs import logging_to
-from xinf.daemon.loops import live
+from xinf.daemon.loops import Control, live
 from xinf.daemon.planner import Planner
+from xinf.daemon.roles import BOTH, Role
 from xinf.daemon.stop import StopSignal
 from xinf.device.inventory import Inventory, all_backends
 from xinf.engine.channel import EngineChannel
@@ -37,34 +39,48 @@ from xinf.runtime.provision import Runtimes
 NODE = "local"
 
 
-async def run_daemon(settings: Settings, paths: Paths, *, stop: StopSignal) -> None:
+async def run_daemon(
+    settings: Settings, paths: Paths, *, stop: StopSignal, roles: AbstractSet[Role] = BOTH
+) -> None:
     """Serve until `stop`, then leave no process and no socket behind. Raises XinfError."""
     clock = SystemClock()
     async with AsyncExitStack() as owned:
         for directory in (paths.state_dir, paths.runtime_dir):
             ensure_private(directory)
-        owned.enter_context(role_lock(paths.state_dir, "control"))
-        owned.enter_context(role_lock(paths.state_dir, "worker"))
-        door = owned.enter_context(closing(bind_public(settings.server.host, settings.server.port)))
+        for role in sorted(roles):
+            owned.enter_context(role_lock(paths.state_dir, role))
+        owned.callback(_remove_if_empty, paths.runtime_dir)
+        door = (
+            owned.enter_context(closing(bind_public(settings.server.host, settings.server.port)))
+            if Role.CONTROL in roles
+            else None
+        )
         owned.enter_context(logging_to(paths.log_dir))
-        adopt_orphans()
 
         store = await owned.enter_async_context(
             open_store(paths.store_file, clock, busy_timeout_s=settings.storage.busy_timeout)
         )
         records = Records(store)
-        await declare_models(records, policies.declared_models(settings))
-        agent = build_agent(settings, paths, records, clock)
-        await agent.prepare()
-        owned.callback(shutil.rmtree, paths.runtime_dir, ignore_errors=True)
-        admin_door = owned.enter_context(closing(bind_admin(paths.admin_socket)))
+        agent = None
+        if Role.WORKER in roles:
+            adopt_orphans()
+            agent = build_agent(settings, paths, records, clock)
+            await agent.prepare()
+        control = None
+        if door is not None:
+            await declare_models(records, policies.declared_models(settings))
+            admin_door = owned.enter_context(closing(bind_admin(paths.admin_socket)))
+            face = Face(settings, paths, records, clock)
+            doors = face.doors(door, admin_door, lambda hurry: stop.ask(hurry=hurry))
+            control = Control(build_planner(settings, records, clock), face, doors)
+        await live(control, agent, stop=stop, clock=clock)
 
-        planner = Planner(
-            records, policies.plan_policy(settings), policies.engine_defaults(settings), clock
-        )
-        face = Face(settings, paths, records, clock)
-        doors = face.doors(door, admin_door, lambda hurry: stop.ask(hurry=hurry))
-        await live(planner, agent, face, doors, stop=stop, clock=clock)
+
+def build_planner(settings: Settings, records: Records, clock: Clock) -> Planner:
+    """The plan loop, as the settings want it."""
+    return Planner(
+        records, policies.plan_policy(settings), policies.engine_defaults(settings), clock
+    )
 
 
 def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:
@@ -88,3 +104,9 @@ def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock
         socket_dir=paths.engine_socket_dir,
     )
     return Agent(parts, records)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """The other role may still have its sockets there."""
+    with suppress(OSError):
+        directory.rmdir()

@@ -74,21 +74,28 @@ async def test_a_stranger_who_got_the_pid_is_left_alone(sockets: Path) -> None:
 async def test_an_engine_that_was_never_recorded_is_found_by_its_status_file(
     sockets: Path,
 ) -> None:
-    socket = sockets / "0123.sock"
+    socket = sockets / "01234567.sock"
     with engine_process("--socket", str(socket)) as child:
-        status = {"instance": "0123", "pid": child.pid, "phase": "loading"}
-        (sockets / "0123.sock.status").write_text(json.dumps(status))
+        status = {"instance": "01234567", "pid": child.pid, "phase": "loading"}
+        (sockets / "01234567.sock.status").write_text(json.dumps(status))
         assert await end_orphans([], sockets, SystemClock()) == 1
         assert await reaped(child) == -9
         assert list(sockets.iterdir()) == []
+
+
+async def test_a_door_of_somebody_else_stays(sockets: Path) -> None:
+    (sockets / "admin.sock").touch()
+    (sockets / "r-01234567").mkdir()
+    await end_orphans([], sockets, SystemClock())
+    assert [path.name for path in sockets.iterdir()] == ["admin.sock"]
 
 
 async def test_a_status_file_whose_pid_is_somebody_else_s_now_is_only_cleared(
     sockets: Path,
 ) -> None:
     with engine_process("--socket", "/elsewhere.sock") as child:
-        status = {"instance": "0123", "pid": child.pid, "phase": "ready"}
-        (sockets / "0123.sock.status").write_text(json.dumps(status))
+        status = {"instance": "01234567", "pid": child.pid, "phase": "ready"}
+        (sockets / "01234567.sock.status").write_text(json.dumps(status))
         assert await end_orphans([], sockets, SystemClock()) == 0
         assert child.poll() is None
         assert list(sockets.iterdir()) == []
