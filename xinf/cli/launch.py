@@ -156,9 +156,14 @@ def _named(moments: list[Moment], name: str) -> list[ModelView]:
 
 
 def _failure(name: str, reason: str) -> XinfError:
+    """The error is one line; the engine's last words, if there are any, come before it."""
+    from xinf.cli.show.tables import headline
+
+    for line in reason.splitlines()[1:]:
+        note(f"  {line}")
     return XinfError(
         ErrorCode.MODEL_FAILED,
         thing=f"model {name}",
-        cause=reason or "its engine could not be started",
+        cause=headline(reason) or "its engine could not be started",
         next_step=f"Launch it again with other settings, or forget it with `xinf terminate {name}`",
     )

@@ -45,6 +45,7 @@ async def serve(daemon: Daemon, settings: Settings, paths: Paths, clock: Clock) 
                 await daemon(settings, paths, stop=stop)
             finally:
                 announcing.cancel()
+    note("xinf has stopped")
 
 
 @contextmanager

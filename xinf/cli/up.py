@@ -48,6 +48,9 @@ def up(
     paths = find_paths(os.environ, Path.cwd(), config)
     settings = load_settings(paths, os.environ, flags)
 
+    # The control plane forks nothing but processes that exec at once, which needs none of gRPC's
+    # fork handlers; with them it prints a line about each.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     import uvloop
 
     from xinf.cli.serving import serve

@@ -81,6 +81,19 @@ def test_a_model_that_fails_ends_with_its_reason_and_exit_code_1(daemon: FakeDae
     assert "error: model echo: no such file." in result.err
 
 
+def test_the_last_words_of_an_engine_come_before_the_error(daemon: FakeDaemon) -> None:
+    reason = "exit code 71; last words:\nloading weights\nno such file"
+    failed = replica(state=EngineState.FAILED, reason=reason, since=9e9)
+    daemon.moments = [moment([model(state=ModelState.FAILED)], [failed])]
+    assert xinf("launch", "echo", "--engine", "sim").err.splitlines() == [
+        "echo/0: failed (exit code 71)",
+        "  loading weights",
+        "  no such file",
+        "error: model echo: exit code 71. Launch it again with other settings, or forget it with "
+        "`xinf terminate echo`",
+    ]
+
+
 def test_a_failure_from_before_the_launch_is_not_its_failure(daemon: FakeDaemon) -> None:
     old = replica(state=EngineState.FAILED, reason="long ago", since=1.0)
     daemon.moments = [moment([model(state=ModelState.FAILED)], [old]), LOADING, READY]

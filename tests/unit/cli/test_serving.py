@@ -124,6 +124,7 @@ def test_the_first_signal_drains_and_the_second_hurries(
     serving(home, run)
     assert seen == [(True, False)]
     assert signal.getsignal(sign) == before
-    drains, hurries = capsys.readouterr().err.splitlines()
+    drains, hurries, stopped = capsys.readouterr().err.splitlines()
     assert drains == "draining: what runs may finish within 30 s; Ctrl-C again hurries"
     assert hurries == "hurrying: what still runs is cut off"
+    assert stopped == "xinf has stopped"

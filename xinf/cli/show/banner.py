@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Sequence
 
+from xinf.cli.show.tables import headline
 from xinf.core.states import ModelState
 from xinf.core.views import ModelView
 
@@ -52,7 +53,7 @@ def _head(base: str, models: Sequence[ModelView]) -> str:
     width = max((len(model.name) for model in models), default=0)
     for model in models:
         about = f"{model.state} on {model.engine}"
-        why = f" ({model.reason})" if model.reason else ""
+        why = f" ({headline(model.reason)})" if model.reason else ""
         lines.append(f"  {model.name:<{width}}  {about}{why}")
     if not models:
         lines.append("  no model yet: xinf launch NAME --source SOURCE")

@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from xinf.cli.show.tables import state_text
+from xinf.cli.show.tables import headline, state_text
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
 from xinf.core.units import format_bytes, format_seconds
@@ -25,9 +25,8 @@ def progress_bars(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) 
     table = Table.grid(padding=(0, 2, 0, 0))
     for model in models:
         if model.state is ModelState.QUEUED:
-            table.add_row(
-                Text(model.name, style="bold"), state_text(model.state), Text(model.reason)
-            )
+            why = Text(headline(model.reason))
+            table.add_row(Text(model.name, style="bold"), state_text(model.state), why)
     for replica in replicas:
         if replica.state not in _QUIET:
             table.add_row(*_row(replica))
@@ -44,18 +43,23 @@ def changed_lines(before: Mapping[str, _Said], after: Mapping[str, _Said]) -> tu
 def said(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> Mapping[str, _Said]:
     """A line for each replica, and for each model that waits for a place."""
     queued = {
-        model.name: ((str(model.state), model.reason), f"{model.name}: queued ({model.reason})")
+        model.name: ((str(model.state), model.reason), _queued(model))
         for model in models
         if model.state is ModelState.QUEUED
     }
     return {**queued, **{replica.replica: _said(replica) for replica in replicas}}
 
 
+def _queued(model: ModelView) -> str:
+    return f"{model.name}: queued ({headline(model.reason)})"
+
+
 def _said(replica: ReplicaView) -> _Said:
     # How far a step is changes too often for lines: only the step's name makes a new one.
     step = replica.progress.step.what if replica.progress else ""
     about = _doing(replica.progress) or _why(replica)
-    line = f"{replica.replica}: {replica.state}" + (f" ({about})" if about else "")
+    told = "" if about in {"", str(replica.state)} else f" ({about})"
+    line = f"{replica.replica}: {replica.state}{told}"
     return (str(replica.state), step), line
 
 
@@ -74,13 +78,13 @@ def _doing(progress: Progress | None) -> str:
     if progress is None:
         return ""
     step = progress.step
-    size = _quantity(step, step.total) if step.total > 0 else ""
+    size = format_bytes(int(step.total)) if step.unit == "bytes" and step.total > 0 else ""
     return ", ".join(part for part in (step.what, size) if part)
 
 
 def _why(replica: ReplicaView) -> str:
     """The reason where it is worth a line: a ready engine needs none."""
-    return "" if replica.state is EngineState.READY else replica.reason
+    return "" if replica.state is EngineState.READY else headline(replica.reason)
 
 
 def _bar(step: Step | None) -> ProgressBar | Text:
@@ -91,13 +95,15 @@ def _bar(step: Step | None) -> ProgressBar | Text:
 
 def _amounts(progress: Progress) -> str:
     step = progress.step
-    if step.total > 0:
-        amount = f"{_quantity(step, step.done)} of {_quantity(step, step.total)}"
-    else:
-        amount = _quantity(step, step.done) if step.done > 0 else ""
     left = f"{format_seconds(progress.eta_s)} left" if progress.eta_s is not None else ""
-    return ", ".join(part for part in (amount, left) if part)
+    return ", ".join(part for part in (_amount(step), left) if part)
 
 
-def _quantity(step: Step, amount: float) -> str:
-    return format_bytes(int(amount)) if step.unit == "bytes" else f"{amount:g} {step.unit}"
+def _amount(step: Step) -> str:
+    """How much is done. Only bytes are worth a number of their own; other units are a share."""
+    if step.unit != "bytes":
+        return f"{min(1.0, step.done / step.total):.0%}" if step.total > 0 else ""
+    done = format_bytes(int(step.done))
+    if step.total > 0:
+        return f"{done} of {format_bytes(int(step.total))}"
+    return done if step.done > 0 else ""

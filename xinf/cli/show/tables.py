@@ -35,7 +35,7 @@ def model_table(models: Sequence[ModelView]) -> Table:
         )
         for model in models
     ]
-    return _table(columns, rows, [model.reason for model in models])
+    return _table(columns, rows, [headline(model.reason) for model in models])
 
 
 def replica_table(replicas: Sequence[ReplicaView], now: float) -> Table:
@@ -61,6 +61,12 @@ def replica_table(replicas: Sequence[ReplicaView], now: float) -> Table:
     return _table(columns, rows, [_reason(replica) for replica in replicas])
 
 
+def headline(reason: str) -> str:
+    """The first line of a reason; what only leads over to the lines that follow is left out."""
+    first, _, more = reason.partition("\n")
+    return first.rpartition(";")[0] or first if more and first.endswith(":") else first
+
+
 def state_text(state: str) -> Text:
     return Text(state, style=_STYLES.get(state, ""))
 
@@ -75,7 +81,7 @@ def _state_with_progress(replica: ReplicaView) -> Text:
 
 def _reason(replica: ReplicaView) -> str:
     """Why, for those that are not where they should be; how a healthy one got there is history."""
-    return replica.reason if replica.state in {"failed", "backoff"} else ""
+    return headline(replica.reason) if replica.state in {"failed", "backoff"} else ""
 
 
 def _table(

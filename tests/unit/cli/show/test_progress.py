@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 from tests.support.admin import at, model, replica
 from xinf.cli.output import text_of
 from xinf.cli.show.progress import changed_lines, progress_bars, said
+from xinf.core.progress import Step
 from xinf.core.states import EngineState, ModelState
 
 MIB = 1024**2
@@ -23,6 +26,19 @@ def test_bars_show_what_how_much_and_how_long() -> None:
         "echo/0  loading       reading weights",
         "echo/1  backoff       exit code 70, again in 4 s",
     ]
+
+
+def test_what_is_not_counted_in_bytes_is_a_share() -> None:
+    half = replace(at("reading weights", 0.5, 1.0), step=Step("reading weights", 0.5, 1.0, "share"))
+    loading = replica("a/0", LOADING, progress=half)
+    assert text_of(progress_bars([], [loading])).endswith(" 50%")
+    assert changed_lines({}, said([], [loading])) == ("a/0: loading (reading weights)",)
+
+
+def test_a_step_that_is_called_like_its_state_is_not_said_twice() -> None:
+    assert changed_lines({}, said([], [replica("a/0", LOADING, progress=at("loading", 0, 0))])) == (
+        "a/0: loading",
+    )
 
 
 def test_more_than_all_is_all() -> None:

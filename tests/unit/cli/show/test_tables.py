@@ -2,7 +2,7 @@ from rich.console import Console
 
 from tests.support.admin import at, model, replica
 from xinf.cli.output import text_of
-from xinf.cli.show.tables import model_table, replica_table
+from xinf.cli.show.tables import headline, model_table, replica_table
 from xinf.core.states import EngineState, ModelState
 
 
@@ -50,6 +50,14 @@ def test_states_have_colors_where_there_are_colors() -> None:
         screen.print(model_table([model(), model("b", ModelState.FAILED)]))
     assert "\x1b[32mready" in shown.get()
     assert "\x1b[31mfailed" in shown.get()
+
+
+def test_of_a_long_reason_only_the_head_is_in_a_table() -> None:
+    reason = "exit code 71; last words:\nloading\nboom"
+    table = text_of(replica_table([replica(state=EngineState.FAILED, reason=reason)], 1000.0))
+    assert table.endswith("   exit code 71")
+    assert headline("first: line\nsecond") == "first: line"
+    assert headline("last words:\nboom") == "last words:"
 
 
 def test_markup_in_names_and_reasons_is_only_text() -> None:
