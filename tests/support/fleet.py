@@ -117,7 +117,9 @@ def _phase(shim: Shim) -> str:
 
 
 @asynccontextmanager
-async def fleet(*intents: ModelIntent, patience: Patience | None = None) -> AsyncGenerator[Fleet]:
+async def fleet(
+    *intents: ModelIntent, patience: Patience | None = None, limits: Limits = LIMITS
+) -> AsyncGenerator[Fleet]:
     """An open door with no engine behind it yet; every engine is gone when the block is left."""
     clock = SystemClock()
     named = {intent.spec.name: intent for intent in intents or (declared(),) if intent.spec}
@@ -132,7 +134,7 @@ async def fleet(*intents: ModelIntent, patience: Patience | None = None) -> Asyn
         overview=overview,
         readiness=Readiness(overview, table),
         doorkeeper=Doorkeeper("127.0.0.1"),
-        limits=LIMITS,
+        limits=limits,
         patience=patience or Patience(load_s=30, heartbeat_s=10),
         version="0",
         clock=clock,
@@ -143,7 +145,7 @@ async def fleet(*intents: ModelIntent, patience: Patience | None = None) -> Asyn
         launch = Launch(Path(sys.executable), ensure_shim_tree(folder), "", {}, 60.0)
         async with (
             asyncio.TaskGroup() as tasks,
-            opened(build_public_app(parts), clock, LIMITS) as door,
+            opened(build_public_app(parts), clock, limits) as door,
         ):
             running = tasks.create_task(table.run())
             made = Fleet(folder, launcher, launch, models, engines, table, door)

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 from tests.support.routing import World
@@ -128,6 +129,8 @@ async def opened(site: Site, clock: Clock, limits: Limits = LIMITS) -> AsyncGene
     """`site` on a free loopback port."""
     server = HttpServer(site, clock, limits)
     socket = bind_public("127.0.0.1", 0)
+    # The kernel would hold megabytes for a client that does not read; here it shows at once.
+    socket.setsockopt(SOL_SOCKET, SO_SNDBUF, 16 * 1024)
     door = await asyncio.get_running_loop().create_server(server, sock=socket)
     async with asyncio.TaskGroup() as tasks:
         sweep = tasks.create_task(server.sweep())

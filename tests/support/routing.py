@@ -8,10 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from xinf.engine.failure import EngineFailure
-from xinf.engine.load import EngineLoad
-from xinf.engine.session import Data, EngineUsage, Head
-
 from tests.support.clock import VirtualClock, settle
 from xinf.core.engines import EngineIdentity, RunningEngine
 from xinf.core.models import ModelIntent, ModelSpec
@@ -20,6 +16,9 @@ from xinf.core.placement import PlacementPlan, model_of
 from xinf.core.progress import Progress
 from xinf.core.requests import ExecutionContext
 from xinf.core.states import EngineState
+from xinf.engine.failure import EngineFailure
+from xinf.engine.load import EngineLoad
+from xinf.engine.session import Data, EngineUsage, Head
 from xinf.router.admission import Admission
 from xinf.router.directory import ModelDirectory
 from xinf.router.endpoints import EndpointTable
@@ -187,6 +186,7 @@ class World:
         self.sessions: dict[str, FakeSession] = {}
         self.epochs: list[int] = []
         self.refuse_connections: Exception | None = None
+        self.on_session: Callable[[str, FakeSession], None] = lambda address, session: None
         self.parallel = parallel
         self.directory = ModelDirectory(self.models)
         self.overview = Overview(self.models, self.engines, self.plans, self.progress)
@@ -213,6 +213,7 @@ class World:
         if self.refuse_connections is not None:
             raise self.refuse_connections
         session = self.sessions[address] = FakeSession()
+        self.on_session(address, session)
         try:
             yield Link(session, self.parallel)
         finally:

@@ -197,10 +197,11 @@ class Admission:
         standing = self._overview.standing(model)
         if standing is None:
             return words.unknown_model(model, self._directory.names())
-        live = [view for view in self._table.view(model) if view.is_live]
-        if live and standing.state is ModelState.READY:
-            return words.still_busy(model, waited_s, self._drain_s(model, self._line(model)))
-        return words.still_loading(standing, waited_s)
+        views = self._table.view(model)
+        if standing.state is not ModelState.READY or not any(view.is_live for view in views):
+            return words.still_loading(standing, waited_s)
+        reason = pick(views, self._policy).reason
+        return words.still_busy(model, reason, waited_s, self._drain_s(model, self._line(model)))
 
     def _drain_s(self, model: str, line: Line) -> float:
         """When the line as it is will probably have been served."""

@@ -101,12 +101,12 @@ def still_loading(standing: Standing, waited_s: float) -> XinfError:
     )
 
 
-def still_busy(model: str, waited_s: float, retry_s: float) -> XinfError:
-    """The model serves, but no replica had a free place in time."""
+def still_busy(model: str, reason: str, waited_s: float, retry_s: float) -> XinfError:
+    """The model serves, but no replica could take more in time; `reason` says which and why."""
     return XinfError(
         ErrorCode.QUEUE_FULL,
         thing=f"model {model!r}",
-        cause=f"every replica was busy for {format_seconds(waited_s)}",
+        cause=f"{reason}; waited {format_seconds(waited_s)} for a place",
         next_step="Try again later, or raise its replicas",
         param="model",
         retry_after_s=clamp(retry_s, QUEUE_RETRY_S),

@@ -221,6 +221,7 @@ async def test_a_ready_but_busy_model_is_a_matter_of_429_not_503() -> None:
         await w.clock.advance(60)
         assert late.error is not None
         assert late.error.code is ErrorCode.QUEUE_FULL
+        assert "a/0 is full with 2 requests; waited 60 s" in str(late.error)
         for client in running:
             await client.leave()
 
