@@ -1,14 +1,17 @@
 """Following, in a time that stands still."""
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator
 
 import pytest
 
+from tests.support.admin import at, replica
 from tests.support.clock import VirtualClock
 from xinf.cli.follow import SETTLE_S, deadline, follow
 from xinf.client.views import Moment
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.states import EngineState
 
 EMPTY = Moment((), (), ready=False)
 DONE = Moment((), (), ready=True)
@@ -94,3 +97,26 @@ async def test_a_deadline_says_what_was_not_done() -> None:
         await waiting
     assert caught.value.code is ErrorCode.TIMED_OUT
     assert feed.is_left
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_on_a_terminal_there_are_bars_and_nothing_is_left_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    half = replica(state=EngineState.LOADING, progress=at("reading weights", 512, 1024))
+    feed = Feed()
+    feed.give(Moment((), (half,), ready=False))
+    feed.give(DONE)
+    await follow(feed.moments(), ready, clock=VirtualClock())
+    drawn = terminal.getvalue()
+    assert "reading weights" in drawn
+    assert "512 B of 1.0 KiB" in drawn
+    assert "\x1b[2K" in drawn.rpartition("reading weights")[2]

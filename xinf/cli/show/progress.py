@@ -65,10 +65,11 @@ def _said(replica: ReplicaView) -> _Said:
 
 def _row(replica: ReplicaView) -> tuple[Text | ProgressBar, ...]:
     step = replica.progress.step if replica.progress else None
+    about = step.what if step else _why(replica)
     return (
         Text(replica.replica, style="bold"),
         state_text(replica.state),
-        Text(step.what if step else _why(replica)),
+        Text("" if about == replica.state else about),
         _bar(step),
         Text(_amounts(replica.progress) if replica.progress else "", style="dim"),
     )
