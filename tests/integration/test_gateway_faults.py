@@ -141,6 +141,19 @@ async def test_half_of_many_streams_live_on_when_one_of_two_engines_is_killed(f:
     assert sum(ends) >= 8
 
 
+async def test_at_the_end_a_stream_that_cannot_be_finished_says_so(f: Fleet) -> None:
+    await f.start("a/0", **SLOW)
+    reader, writer = await f.door.connect()
+    writer.write(request("POST", "/v1/chat/completions", {**ENDLESS, "stream": True}))
+    await read_reply(reader, is_head=True)
+    f.door.site.hurry()
+    await f.door.site.drain()
+    await f.door.site.cut()
+    events = b"".join([chunk async for chunk in read_chunks(reader)]).rstrip(b"\n").split(b"\n\n")
+    assert json.loads(events[-1].removeprefix(b"data: "))["error"]["code"] == "shutting_down"
+    await f.becomes_busy("a/0", 0)
+
+
 async def test_a_reader_that_is_slow_but_not_dead_gets_everything(f: Fleet) -> None:
     await f.start("a/0")
     loop = asyncio.get_running_loop()

@@ -88,5 +88,4 @@ class Face:
             admin_socket=admin_socket,
             limits=limits,
             drain_s=settings.server.drain_timeout,
-            on_drain=lambda: None,
         )

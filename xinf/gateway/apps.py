@@ -12,7 +12,7 @@ from xinf.gateway.limits import Limits
 from xinf.gateway.models import Models
 from xinf.gateway.openai import parse_chat, parse_completion
 from xinf.gateway.security import Doorkeeper
-from xinf.gateway.site import Route, Site
+from xinf.gateway.site import Endings, Route, Site
 from xinf.router.directory import ModelDirectory
 from xinf.router.overview import Overview
 from xinf.router.router import Router
@@ -62,7 +62,8 @@ def build_public_app(parts: PublicParts) -> Site:
         Route("GET", "/health", health.alive),
         Route("GET", "/ready", health.ready),
     )
-    return Site(routes, parts.doorkeeper)
+    endings = Endings(drain=parts.router.drain, cut=parts.router.cut)
+    return Site(routes, parts.doorkeeper, endings)
 
 
 def build_admin_app(admin: Admin) -> Site:

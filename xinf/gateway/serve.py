@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from xinf.core.clock import Clock
-from xinf.gateway.connection import HttpServer
+from xinf.gateway.connection import CUT_OFF_S, HttpServer
 from xinf.gateway.doors import BACKLOG, bind_admin, bind_public, forget_admin, url_of
 from xinf.gateway.limits import Limits
 from xinf.gateway.site import Site
@@ -23,10 +23,7 @@ __all__ = ["Doors", "Serving", "bind_admin", "bind_public", "serving", "url_of"]
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What is to be opened.
-
-    `on_drain` is called once, when those in flight get their time: `drain_s` seconds.
-    """
+    """What is to be opened. On the way out, those in flight have `drain_s` seconds."""
 
     public: Site
     public_socket: socket.socket
@@ -34,7 +31,6 @@ class Doors:
     admin_socket: socket.socket
     limits: Limits
     drain_s: float
-    on_drain: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,6 @@ async def serving(doors: Doors, clock: Clock, tasks: asyncio.TaskGroup) -> Async
     finally:
         try:
             public_door.close()
-            doors.on_drain()
             await _drained(doors, clock)
         finally:
             forget_admin(doors.admin_socket)
@@ -86,7 +81,9 @@ async def serving(doors: Doors, clock: Clock, tasks: asyncio.TaskGroup) -> Async
 
 
 async def _drained(doors: Doors, clock: Clock) -> None:
-    doors.public.drain()
     with suppress(TimeoutError):
         async with clock.timeout(doors.drain_s):
-            await doors.public.idle()
+            await doors.public.drain()
+    with suppress(TimeoutError):
+        async with clock.timeout(CUT_OFF_S):
+            await doors.public.cut()

@@ -53,6 +53,16 @@ class Route:
         return method == self.method or (method == "HEAD" and self.method == "GET")
 
 
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """What happens behind a door on its way out: `drain` when nothing new is taken, `cut` when the
+    time of those in flight is up.
+    """
+
+    drain: Callable[[], None]
+    cut: Callable[[], None]
+
+
 class Site:
     """Answers requests; counts those it is answering. `doorkeeper` None: everybody may call."""
 
@@ -60,41 +70,50 @@ class Site:
         self,
         routes: Sequence[Route],
         doorkeeper: Doorkeeper | None = None,
+        endings: Endings | None = None,
         *,
         with_exit_codes: bool = False,
     ) -> None:
         self._routes = routes
         self._doorkeeper = doorkeeper
+        self._endings = endings
         self._with_exit_codes = with_exit_codes
         self._is_draining = False
-        self._is_hurried = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._drained = asyncio.Event()
         self.inflight = 0
 
-    def drain(self) -> None:
-        """Refuse what comes from now on."""
+    async def drain(self) -> None:
+        """Refuse what comes from now on; wait for what is in flight, or for a `hurry`."""
         self._is_draining = True
-
-    async def idle(self) -> None:
-        """Wait until nothing is being answered, or until somebody is in a hurry."""
-        await self._idle.wait()
+        if self._endings is not None:
+            self._endings.drain()
+        if self.inflight == 0:
+            self._drained.set()
+        await self._drained.wait()
 
     def hurry(self) -> None:
-        """End every wait for `idle`."""
-        self._is_hurried = True
-        self._idle.set()
+        """End the drain, now or once it begins."""
+        self._drained.set()
+
+    async def cut(self) -> None:
+        """Have what is still in flight told that it is over, and wait until it is."""
+        if self._endings is not None:
+            self._endings.cut()
+        await self._idle.wait()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         self.inflight += 1
-        if not self._is_hurried:
-            self._idle.clear()
+        self._idle.clear()
         try:
             return await self._answer(request)
         finally:
             self.inflight -= 1
             if self.inflight == 0:
                 self._idle.set()
+                if self._is_draining:
+                    self._drained.set()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         ident = request_id(request.headers.get(REQUEST_ID))

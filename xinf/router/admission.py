@@ -186,12 +186,10 @@ class Admission:
             decision = pick(self._table.view(ask.model), self._policy, ask.avoid)
             if not isinstance(decision, NoEndpoint):
                 return self._table.take(decision.replica)
-        standing = self._overview.standing(ask.model)
-        if standing is None or standing.state is ModelState.READY:
-            return None
-        if self._is_closing:
+        if self._is_closing and not any(view.is_live for view in self._table.view(ask.model)):
             return words.shutting_down()
-        return words.refusal(standing)
+        standing = self._overview.standing(ask.model)
+        return words.refusal(standing) if standing else None
 
     def _too_late(self, model: str, waited_s: float) -> XinfError:
         standing = self._overview.standing(model)

@@ -81,6 +81,7 @@ class EndpointTable:
         self._listeners: list[Callable[[], None]] = []
         self._look = asyncio.Event()
         self._epoch = 0
+        self._is_closed = False
 
     async def run(self) -> None:
         """Hold the sessions until cancelled; requests in flight then fail, retryably."""
@@ -138,7 +139,16 @@ class EndpointTable:
         endpoint.is_refusing = True
         self._changed()
 
+    def close(self) -> None:
+        """End every session for good; requests on them fail."""
+        self._is_closed = True
+        for replica in tuple(self._endpoints):
+            self._drop(replica)
+        self._changed()
+
     def _compare(self, tasks: asyncio.TaskGroup) -> None:
+        if self._is_closed:
+            return
         records = {
             each.replica: each for each in self._engines.items.values() if _has_data_path(each)
         }

@@ -19,6 +19,7 @@ from xinf.engine.session import Data, EngineUsage, Head
 from xinf.router.admission import Admission, Ask
 from xinf.router.endpoints import Endpoint, EndpointTable
 from xinf.router.ports import Stream
+from xinf.router.standing import shutting_down
 
 # More than one death is not chance: a third engine is not put at risk.
 DEATHS_MAX = 2
@@ -126,6 +127,8 @@ class RoutedStream:
         endpoint, tries = self._endpoint, self._tries
         self._stream = None
         await self._attempt.aclose()
+        if self._router.is_cut:
+            raise shutting_down() from failure
         if self._is_delivering or not failure.retryable or endpoint is None:
             raise failure
         if failure.code == ErrorCode.ENGINE_DRAINING:
@@ -148,14 +151,17 @@ def _poison(failure: EngineFailure) -> EngineFailure:
     return EngineFailure(ErrorCode.ENGINE_FAILED, message, retryable=False)
 
 
-@dataclass(frozen=True, slots=True)
 class Router:
     """Carries requests to engines. `retries` bounds how often one moves on."""
 
-    admission: Admission
-    table: EndpointTable
-    retries: int
-    clock: Clock
+    def __init__(
+        self, admission: Admission, table: EndpointTable, retries: int, clock: Clock
+    ) -> None:
+        self.admission = admission
+        self.table = table
+        self.retries = retries
+        self.clock = clock
+        self.is_cut = False
 
     @asynccontextmanager
     async def open(self, context: ExecutionContext, body: bytes) -> AsyncGenerator[RoutedStream]:
@@ -165,3 +171,13 @@ class Router:
             yield stream
         finally:
             await stream.close()
+
+    def drain(self) -> None:
+        """Whoever waits for a model to load is told that it will not."""
+        self.admission.close()
+
+    def cut(self) -> None:
+        """Whoever is still here is told that it is over: sessions end, and are not opened again."""
+        self.is_cut = True
+        self.table.close()
+        self.admission.close()

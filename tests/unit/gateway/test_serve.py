@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from aiohttp import web
 
 from tests.support.gateway import LIMITS, until
 from xinf.clock import SystemClock
 from xinf.gateway.doors import bind_admin, bind_public
 from xinf.gateway.serve import Doors, Serving, serving
-from xinf.gateway.site import Call, Route, Site
+from xinf.gateway.site import Call, Endings, Route, Site
 
 DRAIN_S = 20.0
 
@@ -28,6 +29,7 @@ class Running:
     admin_path: Path
     go: asyncio.Event
     drains: list[int]
+    cuts: list[int]
     leave: asyncio.Event
     over: asyncio.Future[None]
 
@@ -41,16 +43,24 @@ class Running:
 
 
 @asynccontextmanager
-async def running(drain_s: float = DRAIN_S) -> AsyncGenerator[Running]:
-    from aiohttp import web
-
-    go, leave, drains = asyncio.Event(), asyncio.Event(), list[int]()
+async def running(
+    drain_s: float = DRAIN_S, *, answers_when_cut: bool = True
+) -> AsyncGenerator[Running]:
+    go, leave = asyncio.Event(), asyncio.Event()
+    drains, cuts = list[int](), list[int]()
 
     async def slow(call: Call) -> web.Response:
         await go.wait()
         return web.Response()
 
-    public, admin = Site([Route("GET", "/slow", slow)]), Site([Route("GET", "/slow", slow)])
+    def cut() -> None:
+        cuts.append(public.inflight)
+        if answers_when_cut:
+            go.set()
+
+    endings = Endings(drain=lambda: drains.append(public.inflight), cut=cut)
+    public = Site([Route("GET", "/slow", slow)], endings=endings)
+    admin = Site([Route("GET", "/slow", slow)])
     ready: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
 
     async def run(path: Path) -> None:
@@ -61,7 +71,6 @@ async def running(drain_s: float = DRAIN_S) -> AsyncGenerator[Running]:
             bind_admin(path),
             LIMITS,
             drain_s,
-            lambda: drains.append(public.inflight),
         )
         async with (
             asyncio.TaskGroup() as tasks,
@@ -74,7 +83,7 @@ async def running(drain_s: float = DRAIN_S) -> AsyncGenerator[Running]:
         path = Path(name) / "a.sock"
         over = asyncio.ensure_future(run(path))
         try:
-            yield Running(await ready, path, go, drains, leave, over)
+            yield Running(await ready, path, go, drains, cuts, leave, over)
         finally:
             leave.set()
             go.set()
@@ -124,8 +133,18 @@ async def test_a_kept_connection_is_told_that_it_is_over() -> None:
         assert await other == 200
 
 
-async def test_when_the_time_is_up_the_rest_is_cut_off() -> None:
+async def test_when_the_time_is_up_the_rest_is_told_and_may_answer() -> None:
     async with running(drain_s=0.0) as r:
+        asking = asyncio.ensure_future(r.get())
+        await until(lambda: r.serving.inflight == 1)
+        r.leave.set()
+        assert await asking == 200
+        assert r.cuts == [1]
+        await r.over
+
+
+async def test_who_does_not_even_answer_then_is_cut_off() -> None:
+    async with running(drain_s=0.0, answers_when_cut=False) as r:
         asking = asyncio.ensure_future(r.get())
         await until(lambda: r.serving.inflight == 1)
         r.leave.set()
@@ -142,9 +161,11 @@ async def test_hurry_ends_the_drain_while_the_admin_door_is_still_open() -> None
         r.leave.set()
         await until(lambda: bool(r.drains))
         assert r.admin_path.exists()
+        assert r.cuts == []
         r.serving.hurry()
+        assert await asking == 200
+        assert r.cuts == [1]
         await r.over
-        assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], Exception)
 
 
 async def test_an_idle_kept_connection_does_not_delay_the_end() -> None:

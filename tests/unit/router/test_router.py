@@ -19,7 +19,11 @@ T = TypeVar("T")
 
 async def streamed(w: World, *, patience_s: float = 60.0) -> bytes:
     """The joined data of one streamed answer."""
-    async with w.router.open(w.context(patience_s=patience_s), b"{}") as stream:
+    return await streamed_from(w, "a", patience_s=patience_s)
+
+
+async def streamed_from(w: World, model: str, *, patience_s: float = 60.0) -> bytes:
+    async with w.router.open(w.context(model, patience_s), b"{}") as stream:
         return b"".join([event.data async for event in stream if isinstance(event, Data)])
 
 
@@ -214,3 +218,36 @@ async def test_a_session_that_is_closed_already_counts_as_a_death_not_as_a_bug()
         only(w, "a/1").say(b"ok")
         only(w, "a/1").end()
         assert await asking == b"ok"
+
+
+async def test_at_the_cut_who_streams_who_waits_and_who_comes_late_are_all_told() -> None:
+    async with world(declared("a"), declared("b")) as w:
+        w.start(engine("a/0"))
+        await settle()
+        streams, waits = begin(streamed(w)), begin(streamed_from(w, "b"))
+        await settle()
+        only(w).say(b"half")
+        await settle()
+        w.router.cut()
+        late = begin(streamed(w))
+        await settle()
+        for asking in (streams, waits, late):
+            with pytest.raises(XinfError) as told:
+                await asking
+            assert told.value.code is ErrorCode.SHUTTING_DOWN
+        assert w.sessions.keys() == {"unix:/a/0#1"}
+
+
+async def test_at_the_drain_only_those_are_told_whose_model_will_not_come() -> None:
+    async with world(declared("a"), declared("b")) as w:
+        w.start(engine("a/0"))
+        await settle()
+        streams, waits = begin(streamed(w)), begin(streamed_from(w, "b"))
+        await settle()
+        w.router.drain()
+        with pytest.raises(XinfError) as told:
+            await waits
+        assert told.value.code is ErrorCode.SHUTTING_DOWN
+        only(w).say(b"whole")
+        only(w).end()
+        assert await streams == b"whole"
