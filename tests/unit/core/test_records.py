@@ -81,11 +81,12 @@ def test_a_request_is_of_default_priority_unless_somebody_says_otherwise() -> No
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.text(), json_values))
+@given(st.dictionaries(st.text(), json_values, max_size=4))
 def test_plain_json_comes_back_from_the_stores_edge_as_it_went_in(
     value: Mapping[str, object],
 ) -> None:
