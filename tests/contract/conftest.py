@@ -48,7 +48,7 @@ def _llamacpp(tree: Path) -> EngineKind:
         python=str(python),
         tree=tree,
         source=str(model),
-        args={"parallel": 4, "threads": 2},
+        args={"parallel": 4, "threads": 1},
         slow_prefill={"parallel": 4, "threads": 1, "batch_threads": 1},
     )
 

@@ -153,7 +153,7 @@ def chat_body(text: str = "Say hello.", **more: Any) -> bytes:
         {"role": "system", "content": "You are a helpful assistant."},
         {"role": "user", "content": text},
     ]
-    return json.dumps({"messages": messages, "temperature": 0, "max_tokens": 24, **more}).encode()
+    return json.dumps({"messages": messages, "temperature": 0, "max_tokens": 10, **more}).encode()
 
 
 def long_body(tokens: int = 1000, text: str = "Count from 1 to 1000.", **more: Any) -> bytes:

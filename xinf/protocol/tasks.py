@@ -39,13 +39,17 @@ class Tasks:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        await self.end()
+        if error is None and self._failure is not None:
+            raise self._failure
+
+    async def end(self) -> None:
+        """Cancel what is left and wait for it; failures are forgotten."""
         left = set(self._tasks)
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=END_SECONDS)
-        if error is None and self._failure is not None:
-            raise self._failure
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

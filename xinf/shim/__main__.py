@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"bad options: {problem}")
         return BAD_OPTIONS
     end = _live(where)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # The end is decided; only its record is missing.
     say(f"exit {end.code}: {end.reason}")
     write_exit(where.socket, end)
     return end.code

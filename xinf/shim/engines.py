@@ -13,6 +13,7 @@ BACKENDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "llamacpp": ("xinf.shim.backends.llamacpp", "LlamaCppBackend"),
         "sim": ("xinf.shim.backends.sim", "SimBackend"),
+        "vllm": ("xinf.shim.backends.vllm", "VllmBackend"),
     }
 )
 

@@ -7,7 +7,8 @@ oldest news, which its reader sees as a gap in the numbers, and is then given th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
 from xinf.protocol.messages import pb
 from xinf.shim.backends.base import EngineBackend
@@ -48,7 +49,7 @@ class Feed:
         self._is_closed = True
         self._news.set()
 
-    async def observations(self, interval: float) -> AsyncIterator[pb.Observation]:
+    async def observations(self, interval: float) -> AsyncGenerator[pb.Observation]:
         """News for ever, load at least every `interval` seconds."""
         told_state: pb.Observation.State | None = None
         sequence = 0
@@ -97,7 +98,7 @@ class Observers:
         self._state = state
         self._feeds: set[Feed] = set()
 
-    async def follow(self, interval: float) -> AsyncIterator[pb.Observation]:
+    async def follow(self, interval: float) -> AsyncGenerator[pb.Observation]:
         """One observer's stream, until it leaves or the shim closes."""
         feed = Feed(self._backend, self._state)
         self._feeds.add(feed)
@@ -105,8 +106,10 @@ class Observers:
         if isinstance(self._backend, TellsKVEvents):
             unsubscribe = self._backend.subscribe_kv(feed.tell_kv)
         try:
-            async for each in feed.observations(max(interval, INTERVAL_SECONDS_MIN)):
-                yield each
+            news = feed.observations(max(interval, INTERVAL_SECONDS_MIN))
+            async with aclosing(news):
+                async for each in news:
+                    yield each
         finally:
             self._feeds.discard(feed)
             if unsubscribe is not None:

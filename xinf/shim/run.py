@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +30,11 @@ OWNER_ONLY = 0o177
 def run(backend: EngineBackend, options: ShimOptions, on_ready: Callable[[], None]) -> Exit:
     """Serve until something ends it. The backend is closed in any case."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_live(backend, options, on_ready))
+        return runner.run(live(backend, options, on_ready))
 
 
-async def _live(backend: EngineBackend, options: ShimOptions, on_ready: Callable[[], None]) -> Exit:
+async def live(backend: EngineBackend, options: ShimOptions, on_ready: Callable[[], None]) -> Exit:
+    """The same, inside a loop that the caller has; needs the main thread for its signals."""
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         name = signal.Signals(number).name
@@ -58,7 +60,7 @@ async def _warm_up(backend: EngineBackend, stop: Stop) -> Exit | None:
 async def _serve(
     backend: EngineBackend, options: ShimOptions, stop: Stop, on_ready: Callable[[], None]
 ) -> Exit:
-    lease = Lease(options.orphan_lease_seconds)
+    lease = Lease(options.orphan_lease_seconds, time.monotonic, asyncio.sleep)
     async with Tasks() as tasks:
         servicer = Servicer(backend, options.engine, Work(backend, tasks), stop, lease)
         server = grpc.aio.server(options=SERVER_OPTIONS)

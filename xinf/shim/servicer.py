@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from grpc import StatusCode
@@ -129,9 +130,10 @@ class Servicer:
         self, request: pb.ObserveRequest, context: Context
     ) -> AsyncIterator[pb.Observation]:
         interval = request.interval_seconds or INTERVAL_SECONDS
-        async for observation in self.observers.follow(interval):
-            observation.instance = self._options.instance
-            yield observation
+        async with aclosing(self.observers.follow(interval)) as news:
+            async for observation in news:
+                observation.instance = self._options.instance
+                yield observation
 
     # One request, one answer
 
@@ -143,8 +145,9 @@ class Servicer:
         self, request: pb.GenerateRequest, context: Context
     ) -> AsyncIterator[pb.GenerateChunk]:
         ask = Ask(request.id, COMPLETIONS, request.body, stream=True)
-        async for data in self._stream(ask, "completions", context):
-            yield pb.GenerateChunk(data=data)
+        async with aclosing(self._stream(ask, "completions", context)) as pieces:
+            async for data in pieces:
+                yield pb.GenerateChunk(data=data)
 
     async def chat(self, request: pb.ChatRequest, context: Context) -> pb.ChatResponse:
         ask = Ask(request.id, CHAT, request.body)
@@ -154,8 +157,9 @@ class Servicer:
         self, request: pb.ChatRequest, context: Context
     ) -> AsyncIterator[pb.ChatChunk]:
         ask = Ask(request.id, CHAT, request.body, stream=True)
-        async for data in self._stream(ask, "chat", context):
-            yield pb.ChatChunk(data=data)
+        async with aclosing(self._stream(ask, "chat", context)) as pieces:
+            async for data in pieces:
+                yield pb.ChatChunk(data=data)
 
     async def create_embedding(
         self, request: pb.EmbeddingRequest, context: Context
@@ -209,11 +213,12 @@ class Servicer:
         except RequestFailed as failure:
             return await _abort(context, failure)
 
-    async def _stream(self, ask: Ask, capability: str, context: Context) -> AsyncIterator[bytes]:
+    async def _stream(self, ask: Ask, capability: str, context: Context) -> AsyncGenerator[bytes]:
         await self._require(context, capability)
         try:
-            async for data in answer_bytes(self.work, self._limits, ask):
-                yield data
+            async with aclosing(answer_bytes(self.work, self._limits, ask)) as pieces:
+                async for data in pieces:
+                    yield data
         except RequestFailed as failure:
             await _abort(context, failure)
 

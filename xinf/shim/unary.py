@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ class Ask:
     stream: bool = False
 
 
-async def answer_bytes(work: Work, limits: Limits, ask: Ask) -> AsyncIterator[bytes]:
+async def answer_bytes(work: Work, limits: Limits, ask: Ask) -> AsyncGenerator[bytes]:
     """The answer as it comes; leaving early ends the work. Raises RequestFailed."""
     outbox = Outbox(limits)
     lane = outbox.lane(1, _CREDIT)
@@ -52,11 +53,12 @@ async def answer_bytes(work: Work, limits: Limits, ask: Ask) -> AsyncIterator[by
 async def whole_answer(work: Work, limits: Limits, ask: Ask) -> bytes:
     """The answer in one piece. Raises RequestFailed."""
     answer = bytearray()
-    async for data in answer_bytes(work, limits, ask):
-        answer += data
-        if len(answer) > limits.unary_answer_bytes:
-            message = f"The answer is longer than {limits.unary_answer_bytes} bytes: stream it."
-            raise RequestFailed("unsupported", message)
+    async with aclosing(answer_bytes(work, limits, ask)) as pieces:
+        async for data in pieces:
+            answer += data
+            if len(answer) > limits.unary_answer_bytes:
+                message = f"The answer is longer than {limits.unary_answer_bytes} bytes: stream it."
+                raise RequestFailed("unsupported", message)
     return bytes(answer)
 
 

@@ -62,9 +62,14 @@ class Request:
             self.parts = bytearray()
 
     def stop(self, ending: RequestFailed) -> None:
-        """End it now, in the engine too. The first reason stands; one that is over is left."""
-        if self.ending is None and self.task is not None:
-            self.ending = ending
+        """End it now, in the engine too. The first reason stands."""
+        if self.ending is not None or self.task is None:
+            return
+        self.ending = ending
+        if self.task.done():
+            # Answered, but its reader is behind: what it has no credit for is never delivered.
+            self.lane.fail(ending)
+        else:
             self.task.cancel()
 
 

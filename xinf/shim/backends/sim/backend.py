@@ -77,7 +77,6 @@ class SimBackend:
             version=VERSION,
             context=self._context,
             parallel=self._sim.parallel,
-            dtype=self._options.dtype,
             capabilities=CAPABILITIES,
         )
 
@@ -102,7 +101,7 @@ class SimBackend:
             self._engine.leave(prepared.sequence)
 
     async def close(self) -> None:
-        await self._tasks.__aexit__(None, None, None)
+        await self._tasks.end()
 
     def kv_snapshot(self) -> Sequence[KVChange]:
         return self._cache.snapshot()

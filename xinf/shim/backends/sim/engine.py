@@ -44,7 +44,7 @@ class SimEngine:
         self.listeners: set[Tell] = set()
 
     def submit(self, sequence: Sequence, priority: int) -> None:
-        if not self._running:
+        if not (self._running or self._waiting):
             self._stepped_at = time.monotonic()
         heapq.heappush(self._waiting, (priority, next(self._arrivals), sequence))
         self._arrived.set()

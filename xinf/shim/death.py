@@ -1,0 +1,55 @@
+"""The children of an engine die with it, however it dies.
+
+Kill vLLM's parent and its EngineCore lives on, with all the device memory: it sets no death signal.
+The kernel can send one, and it can be asked for without changing vLLM in two ways: by a hook for
+children that are forked, and by a plugin for those that are spawned. vLLM loads that one in each of
+its processes, because the dist-info beside this code names it as an entry point.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+
+PR_SET_PDEATHSIG = 1
+TOO_LATE = 1
+
+
+@contextmanager
+def forks_die_with_us() -> Generator[None]:
+    """Children that are forked in the block are killed when this process ends.
+
+    The kernel ties the signal to the thread that forked: use it, and fork, on the main thread.
+    """
+    parent = os.getpid()
+    is_over = False
+
+    def in_child() -> None:
+        if not is_over:
+            _die_with(parent)
+
+    os.register_at_fork(after_in_child=in_child)
+    try:
+        yield
+    finally:
+        is_over = True
+
+
+def die_with_parent() -> None:
+    """The plugin: vLLM calls it in EngineCore and workers, and in the shim, which it leaves alone.
+
+    A process of `multiprocessing` knows who started it, also when that one is gone by now.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        _die_with(parent.pid)
+
+
+def _die_with(parent: int) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(TOO_LATE)  # it died before we asked
