@@ -63,11 +63,11 @@ def replica(
     return _changed(plain, changes)
 
 
-def device(name: str = "cpu:0", **changes: Any) -> DeviceView:
+def device(ident: str = "cpu:0", **changes: Any) -> DeviceView:
     plain = DeviceView(
-        id=name,
-        kind=name.partition(":")[0],
-        uuid=name.partition(":")[0],
+        id=ident,
+        kind=ident.partition(":")[0],
+        uuid=ident.partition(":")[0],
         name="Testing CPU",
         compute_capability=None,
         memory_total=16 * 1024**3,

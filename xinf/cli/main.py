@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from xinf.cli import config, down, launch, ls, ps, status, terminate, up, version
+from xinf.cli import config, down, launch, logs, ls, ps, status, terminate, up, version
 from xinf.cli.failures import Commands
 
 _HELP = """One GPU workstation as a private inference service you can trust.
@@ -14,6 +14,7 @@ _HELP = """One GPU workstation as a private inference service you can trust.
   xinf ls                          the models and what may be expected of them
   xinf ps                          the engines that run
   xinf status                      all of it, live
+  xinf logs NAME -f                what its engine says
   xinf launch NAME --source S      one more model
   xinf down                        finish what runs, then stop everything
 """
@@ -41,6 +42,7 @@ app.command()(launch.launch)
 app.command("list")(ls.ls)
 app.command("ls", help="The same as `xinf list`.")(ls.ls)
 app.command()(ps.ps)
+app.command()(logs.logs)
 app.command()(status.status)
 app.command()(terminate.terminate)
 app.command()(version.version)

@@ -23,6 +23,7 @@ def frame(picture: Picture, canvas: Canvas) -> list[Text]:
     """The lines of the view, none wider than the canvas."""
     lines = list(_body(picture, canvas))
     if picture.notice:
+        del lines[0]  # its line is the blank one, so that nothing moves
         for line in lines:
             line.stylize("dim")
     head = _head(picture, canvas)

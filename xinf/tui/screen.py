@@ -77,18 +77,20 @@ class Screen:
     def draw(self, lines: Sequence[Text]) -> None:
         """Show `lines` from the top; nothing is sent when they are what is seen already."""
         size = self.size
-        text = (_LINE_END + "\r\n").join(self._escaped(line) for line in lines)
+        text = "\r\n".join(self._escaped(line, size[0]) for line in lines)
         if self._drawn == (size, text):
             return
         # After a change of size, the terminal may have moved anything anywhere.
         begin = _ALL if self._drawn is None or self._drawn[0] != size else ""
+        rest = f"\r\n{_BELOW}" if len(lines) < size[1] else ""
         self._drawn = (size, text)
-        self._write(f"{_FRAME}{begin}{_HOME}{text}{_LINE_END}{_BELOW}{_SHOW}")
+        self._write(f"{_FRAME}{begin}{_HOME}{text}{rest}{_SHOW}")
 
-    def _escaped(self, line: Text) -> str:
+    def _escaped(self, line: Text, width: int) -> str:
         with self._console.capture() as captured:
             self._console.print(line, end="", no_wrap=True, overflow="ignore", crop=False)
-        return captured.get()
+        # After a full line the cursor still stands on its last character, which must stay.
+        return captured.get() + (_LINE_END if line.cell_len < width else "")
 
     def _write(self, text: str) -> None:
         self._stdout.write(text)
