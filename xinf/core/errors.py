@@ -151,10 +151,15 @@ class XinfError(Exception):
 
 
 def sentence(thing: str, cause: str, next_step: str) -> str:
-    """`thing: cause. next_step.` without what is empty; full stops are added where missing."""
-    first = f"{thing}: {cause}" if thing else cause
-    return " ".join(_stopped(part) for part in (first, next_step) if part)
+    """`thing: cause. next_step.` without what is empty; full stops are added where missing.
+
+    A command at the very end stays without one, to be copied.
+    """
+    parts = [part for part in (f"{thing}: {cause}" if thing else cause, next_step) if part]
+    *before, last = parts
+    return " ".join([*(_stopped(part) for part in before), _stopped(last, unless="`")])
 
 
-def _stopped(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "`")) else text + "."
+def _stopped(text: str, unless: str = "") -> str:
+    ends = (".", "!", "?", *unless)
+    return text if text.endswith(ends) else text + "."

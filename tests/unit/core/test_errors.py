@@ -53,6 +53,7 @@ def test_the_names_that_clients_branch_on_are_openais() -> None:
             "See `xinf ls`",
             "model 'a': is not declared. See `xinf ls`",
         ),
+        ("a", "see `source`", "Change it", "a: see `source`. Change it."),
         ("", "nothing runs", "", "nothing runs."),
         ("port 5090", "is taken!", "Try 5091.", "port 5090: is taken! Try 5091."),
         ("", "why?", "because", "why? because."),
