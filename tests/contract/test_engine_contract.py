@@ -312,6 +312,15 @@ async def test_a_request_can_be_cancelled_by_its_id(shim: ShimProcess) -> None:
         assert not again.cancelled
 
 
+async def test_leaving_a_unary_stream_early_frees_the_engine(shim: ShimProcess) -> None:
+    async with stub_to(shim) as stub, channel_to(shim) as channel:
+        call = stub.chat_stream(pb.ChatRequest(id="left", body=long_body()))
+        await call.read()
+        await until_running(channel)
+        call.cancel()
+        await until_idle(channel)
+
+
 async def test_the_deadline_of_a_request_is_kept(shim: ShimProcess) -> None:
     async with channel_to(shim) as channel, session_to(shim) as session:
         with pytest.raises(EngineFailure) as failed:

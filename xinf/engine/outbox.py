@@ -39,6 +39,10 @@ class Outbox:
         self._uploads: deque[_Upload] = deque()
         self._filled = asyncio.Event()
 
+    @property
+    def has_any(self) -> bool:
+        return bool(self._commands or self._uploads)
+
     def command(self, frame: pb.ClientFrame) -> None:
         self._commands.append(frame)
         self._filled.set()
@@ -53,13 +57,13 @@ class Outbox:
 
     async def next_message(self) -> pb.SessionRequest:
         """Everything that there is to say now, up to a full message; waits for something."""
-        while not (self._commands or self._uploads):
+        while not self.has_any:
             self._filled.clear()
             await self._filled.wait()
         frames = list(self._commands)
         self._commands.clear()
         size = 0
-        while self._uploads and size < MESSAGE_BYTES_MAX:
+        while self._uploads and size + FRAME_BYTES_MAX <= MESSAGE_BYTES_MAX:
             upload = self._uploads.popleft()
             frame = upload.next_frame()
             frames.append(frame)

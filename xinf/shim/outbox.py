@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from xinf.protocol.frames import MESSAGE_BYTES_MAX
+from xinf.protocol.frames import FRAME_BYTES_MAX, MESSAGE_BYTES_MAX
 from xinf.protocol.messages import pb
 from xinf.shim.lane import Lane
 from xinf.shim.limits import Limits
@@ -39,7 +39,7 @@ class Outbox:
         frames = list(self._announcements)
         self._announcements.clear()
         size = 0
-        while self._ring and size < MESSAGE_BYTES_MAX:
+        while self._ring and size + FRAME_BYTES_MAX <= MESSAGE_BYTES_MAX:
             lane = self._ring.popleft()
             lane.is_queued = False
             if not lane.has_frame:

@@ -76,6 +76,7 @@ async def _serve(
             await _wind_down(servicer, server, end)
             return end
         finally:
+            await server.stop(None)
             options.socket.unlink(missing_ok=True)
 
 

@@ -60,8 +60,9 @@ class Story:
             state = (state * 6364136223846793005 + 1442695040888963407) % _MODULUS
             draw = state >> 33
             count += 1
-            is_last = count % self.length == 0
-            if not is_start and (is_last or draw % 11 == 0):
+            left = -count % self.length
+            # No mark just before the last token, which is one itself.
+            if not is_start and (left == 0 or (draw % 11 == 0 and left != 1)):
                 yield "."
                 is_start = True
                 continue
