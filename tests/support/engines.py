@@ -30,6 +30,10 @@ POLICY = AgentPolicy(
 )
 
 
+# Beyond any pid_max, so that no fake is ever taken for a process.
+FIRST_PID = 2**30
+
+
 def assignment(replica: str = "a/0", fingerprint: str = "f") -> ReplicaAssignment:
     config = EngineConfig("sim", "sim", "", (model_of(replica),))
     return ReplicaAssignment(
@@ -58,7 +62,8 @@ class FakeFacts:
 class FakeShim:
     """A shim that does as the test says: `phase`, `die`, `health`, `drain_s`."""
 
-    def __init__(self, pid: int, clock: VirtualClock) -> None:
+    def __init__(self, pid: int, replica: str, clock: VirtualClock) -> None:
+        self.replica = replica
         self.identity = EngineIdentity(pid, 1, pid, f"i{pid}")
         self.address = f"unix:/{pid}.sock"
         self.phase = "loading"
@@ -139,7 +144,7 @@ class FakeWorld:
             policy=POLICY,
             provision=self,
             launcher=self,
-            connect=self._connect,
+            connect=self.connect,
             publish=self.history.append,
             tell_progress=lambda _, progress: self.progress.append(progress),
         )
@@ -161,11 +166,11 @@ class FakeWorld:
         return Launch(Path("python"), Path("tree"), "", {}, 600)
 
     async def launch(self, assignment: ReplicaAssignment, launch: Launch) -> FakeShim:
-        shim = FakeShim(1000 + len(self.shims), self.clock)
+        shim = FakeShim(FIRST_PID + len(self.shims), assignment.replica, self.clock)
         self.shims.append(shim)
         self.on_launch(shim)
         return shim
 
-    def _connect(self, address: str) -> FakeProbe:
+    def connect(self, address: str) -> FakeProbe:
         shim = next(shim for shim in self.shims if shim.address == address)
         return FakeProbe(shim, self.clock)

@@ -1,0 +1,99 @@
+"""The control plane's loops on a virtual clock: the real store, planner and agent, fake engines."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.support.clock import VirtualClock
+from tests.support.engines import POLICY, FakeWorld
+from tests.support.store import records
+from xinf.agent.agent import Agent, AgentParts
+from xinf.core.engines import RunningEngine
+from xinf.core.models import ModelIntent
+from xinf.core.nodes import Device
+from xinf.core.units import GIB
+from xinf.daemon.planner import Planner
+from xinf.meta.records import Records
+from xinf.scheduler.snapshot import PlanPolicy
+
+CPU = Device("cpu", "cpu", 0, "some cpu", 64 * GIB, 0)
+
+
+class RunningPlanner:
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    async def settle(self) -> None:
+        """Until a change has gone through store, mirror and plan."""
+        await self._clock.advance(0.1)
+
+
+@asynccontextmanager
+async def planning(store: Records, clock: VirtualClock) -> AsyncIterator[RunningPlanner]:
+    planner = Planner(store, PlanPolicy(reserve_bytes=GIB), {}, clock)
+    loops = [asyncio.ensure_future(mirror.run()) for mirror in planner.mirrors]
+    loops.append(asyncio.ensure_future(planner.run()))
+    try:
+        yield RunningPlanner(clock)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+class Plane:
+    """Wishes go in through `records`; what is comes out of them, and of `world`."""
+
+    def __init__(self, clock: VirtualClock, store: Records, world: FakeWorld) -> None:
+        self.clock = clock
+        self.records = store
+        self.world = world
+
+    async def wish(self, name: str, intent: ModelIntent | None) -> None:
+        if intent is None:
+            await self.records.models.delete(name)
+        else:
+            await self.records.models.put(name, intent)
+
+    async def engines(self) -> dict[str, RunningEngine]:
+        found = await self.records.engines.list()
+        return {engine.replica: engine for engine in found.values()}
+
+
+@asynccontextmanager
+async def plane() -> AsyncIterator[Plane]:
+    """Planner and agent on one store. Leaving the block closes the agent in order."""
+    clock = VirtualClock()
+    world = FakeWorld(clock)
+    with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
+        async with records(clock) as store, planning(store, clock):
+            parts = AgentParts(
+                node="local",
+                policy=POLICY,
+                clock=clock,
+                provision=world,
+                launcher=world,
+                connect=world.connect,
+                sample_devices=lambda: (CPU,),
+                socket_dir=Path(sockets),
+            )
+            agent = Agent(parts, store)
+            await agent.prepare()
+            running = asyncio.ensure_future(agent.run())
+            try:
+                yield Plane(clock, store, world)
+                agent.close()
+                for _ in range(600):
+                    if running.done():
+                        break
+                    await clock.advance(0.1)
+                    await asyncio.sleep(0.001)  # its last step waits for a real thread
+                running.result()
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+    assert all(shim.is_destroyed for shim in world.shims)
