@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xinf.client.views import DaemonStatus
 
 # What a reader that is no terminal gets: room for everything, reasons in full.
-_PLAIN_WIDTH = 120
+_PLAIN_WIDTH = 140
 _REASON_LINES_MAX = 200
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Wider than this, a line is harder to read, not easier.
-WIDTH_MAX = 120
+WIDTH_MAX = 140
 # Narrower than this, nothing is right anyway; lines are cut by the terminal then.
 WIDTH_MIN = 20
 

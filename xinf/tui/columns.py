@@ -11,8 +11,9 @@ from xinf.tui import palette
 from xinf.tui.text import clipped, fitted, shortened
 
 _GAP = 2
-# A first column narrower than this says nothing; other columns go first.
-_FIRST_MIN = 12
+# Names are told apart by so much; columns that can go make room for it.
+_FIRST_FAIR = 24
+_FIRST_MIN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _needs(columns: Sequence[Column], rows: Sequence[Row], first: int) -> list[i
 
 def _kept(columns: Sequence[Column], needs: Sequence[int], width: int) -> list[int]:
     kept = list(range(len(columns)))
-    wanted = min(needs[0], _FIRST_MIN)
+    wanted = min(needs[0], _FIRST_FAIR)
     while wanted + sum(needs[at] + _GAP for at in kept[1:]) > width:
         worst = max(kept, key=lambda at: columns[at].rank)
         if columns[worst].rank == 0:
