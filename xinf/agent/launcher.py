@@ -14,6 +14,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -109,6 +110,17 @@ class LocalLauncher:
         self._clock = clock
 
     async def launch(self, assignment: ReplicaAssignment, launch: Launch) -> Shim:
+        # Starting a process takes some 10 ms of blocking, and must not be lost when its caller is
+        # cancelled meanwhile: then nobody would own the process.
+        with ThreadPoolExecutor(1, "launch") as thread:
+            starting = thread.submit(self._launch, assignment, launch)
+            try:
+                return await asyncio.wrap_future(starting)
+            except asyncio.CancelledError:
+                await starting.result().destroy()
+                raise
+
+    def _launch(self, assignment: ReplicaAssignment, launch: Launch) -> LocalShim:
         instance = uuid.uuid4().hex[:INSTANCE_DIGITS]
         socket = self._socket_dir / f"{instance}.sock"
         # Stable for a replica, so that what an engine keeps there outlives a restart.
