@@ -68,14 +68,17 @@ def is_expected(wanted: Wanted, known: Iterable[str]) -> bool:
 def nothing_found(wanted: Wanted, log_dir: Path, known: Iterable[str]) -> XinfError:
     """Why there is nothing to show, and what there is. `known`: replicas that may lack a log."""
     there = [name for name, _ in _replicas(log_dir)]
-    own = sorted({name for name in (*there, *known) if model_of(name) == wanted.model})
+    own = {name for name in (*there, *known) if model_of(name) == wanted.model}
     models = sorted({model_of(name) for name in (*there, *known)})
     if not wanted.model:
         cause, next_step = f"there is no {log_dir / DAEMON}", "It is written by `xinf up`"
     elif is_expected(wanted, known):
         cause, next_step = "it has not run yet", "Wait for it with --follow"
     elif own:
-        cause, next_step = "there is no such replica", f"There are: {', '.join(own)}"
+        cause, next_step = (
+            "there is no such replica",
+            f"There are: {', '.join(sorted(own, key=_index))}",
+        )
     elif models:
         cause, next_step = "there is no log of that name", f"There are: {', '.join(models)}"
     else:
@@ -87,6 +90,10 @@ def nothing_found(wanted: Wanted, log_dir: Path, known: Iterable[str]) -> XinfEr
 
 def _is_wanted(replica: str, wanted: Wanted) -> bool:
     return model_of(replica) == wanted.model and wanted.name in (wanted.model, replica)
+
+
+def _index(replica: str) -> int:
+    return int(replica.rpartition("/")[2])
 
 
 def _replicas(log_dir: Path) -> list[tuple[str, Path]]:
