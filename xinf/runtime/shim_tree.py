@@ -1,8 +1,9 @@
 """The shim's own code, copied out of the package: what an engine's interpreter may import of xinf.
 
-`<cache>/shim/<hash>/` holds `xinf/__init__.py`, `xinf/protocol` and `xinf/shim`, and is the whole
-PYTHONPATH of a shim. So nothing of the control plane leaks into an engine's environment, and an
-engine that outlives an upgrade keeps the code that it was started with.
+`<cache>/shim/<hash>/` holds `xinf/__init__.py`, `xinf/protocol` and `xinf/shim`, and a dist-info
+that names a plugin for vLLM's processes. It is the whole PYTHONPATH of a shim. So nothing of the
+control plane leaks into an engine's environment, and an engine that outlives an upgrade keeps the
+code that it was started with.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ import xinf
 HASH_DIGITS = 16
 PARTS = ("protocol", "shim")
 SUFFIXES = (".py", ".pyi", ".proto")
+DIST_INFO = Path(f"xinf_shim-{xinf.__version__}.dist-info")
+METADATA = f"Metadata-Version: 2.1\nName: xinf-shim\nVersion: {xinf.__version__}\n"
+ENTRY_POINTS = """\
+[vllm.general_plugins]
+xinf_death_signal = xinf.shim.death:die_with_parent
+"""
 
 
 def ensure_shim_tree(cache_dir: Path) -> Path:
     """The tree for the code of this process, made if it is not there. Blocks; any number of
     processes may ask at the same time.
     """
-    package = Path(xinf.__file__).parent
-    content = {path.relative_to(package): path.read_bytes() for path in _sources(package)}
+    content = _content(Path(xinf.__file__).parent)
     tree = cache_dir / "shim" / _digest(content)
     if _is_whole(tree, content):
         return tree
@@ -38,6 +44,14 @@ def ensure_shim_tree(cache_dir: Path) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return tree
+
+
+def _content(package: Path) -> dict[Path, bytes]:
+    """The files of a tree, by their path in it."""
+    content = {path.relative_to(package.parent): path.read_bytes() for path in _sources(package)}
+    content[DIST_INFO / "METADATA"] = METADATA.encode()
+    content[DIST_INFO / "entry_points.txt"] = ENTRY_POINTS.encode()
+    return content
 
 
 def _sources(package: Path) -> Iterator[Path]:
@@ -59,14 +73,14 @@ def _digest(content: dict[Path, bytes]) -> str:
 def _is_whole(tree: Path, content: dict[Path, bytes]) -> bool:
     """Whether every file is there with its size: somebody may have cleaned up in the cache."""
     try:
-        return all((tree / "xinf" / path).stat().st_size == len(content[path]) for path in content)
+        return all((tree / path).stat().st_size == len(content[path]) for path in content)
     except OSError:
         return False
 
 
 def _write(aside: Path, content: dict[Path, bytes]) -> None:
     for path, data in content.items():
-        target = aside / "xinf" / path
+        target = aside / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
 

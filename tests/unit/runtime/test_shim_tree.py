@@ -13,6 +13,21 @@ def test_the_tree_holds_protocol_and_shim_and_nothing_else_of_xinf(tmp_path: Pat
     assert (tree / "xinf" / "shim" / "backends" / "llamacpp" / "backend.py").exists()
 
 
+def test_vllm_finds_the_plugin_that_its_processes_are_to_load(tmp_path: Path) -> None:
+    code = """
+from importlib.metadata import entry_points
+(plugin,) = entry_points(group="vllm.general_plugins")
+print(plugin.load().__name__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-c", code],
+        env={"PYTHONPATH": str(ensure_shim_tree(tmp_path))},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("die_with_parent\n", "")
+
+
 def test_it_is_made_once(tmp_path: Path) -> None:
     tree = ensure_shim_tree(tmp_path)
     made = tree.stat().st_mtime_ns

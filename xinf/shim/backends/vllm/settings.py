@@ -1,0 +1,147 @@
+"""From what xinf decided and the user added to the settings of vLLM, checked by vLLM itself."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from argparse import Action, ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, cast
+
+from xinf.shim.backends.base import EngineOptions
+from xinf.shim.options import BadOptions
+
+GIB = 1024**3
+# vLLM would take nearly all memory of the machine for its cache; a GPU's it may have.
+CPU_KV_BYTES = GIB
+# "The most that fits": vLLM looks how much context its memory allows.
+AUTO_CONTEXT = -1
+
+_OUR_FACE = "nothing: the engine is reached through xinf alone"
+# What xinf decides itself, with where to say it instead.
+TAKEN: Mapping[str, str] = {
+    "model": "the model's `source`",
+    "model_tag": "the model's `source`",
+    "served_model_name": "the model's name and `aliases`",
+    "max_model_len": "the model's `context`",
+    "dtype": "the model's `dtype`",
+    "config": "`engine_args`",
+    "enable_prompt_tokens_details": "nothing: usage always tells them",
+    "enable_log_requests": "nothing: prompts are not written to logs",
+    **dict.fromkeys(
+        (
+            "host", "port", "uds", "api_key", "root_path", "middleware", "headless", "grpc",
+            "ssl_keyfile", "ssl_certfile", "ssl_ca_certs", "ssl_cert_reqs", "ssl_ciphers",
+            "enable_ssl_refresh", "api_server_count", "allowed_origins", "allowed_methods",
+            "allowed_headers", "allow_credentials", "disable_fastapi_docs", "enable_offline_docs",
+            "enable_request_id_headers", "sse_keep_alive_interval",
+        ),
+        _OUR_FACE,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the engine will run. `device_bytes` is all memory of one device."""
+
+    is_cpu: bool
+    device_bytes: int
+
+
+def parse(
+    options: EngineOptions, parser: ArgumentParser, known: Mapping[str, Action], machine: Machine
+) -> Namespace:
+    """The settings for `options`. Raises BadOptions naming the argument that cannot be."""
+    if Path(options.source).suffix == ".gguf":
+        raise BadOptions("vLLM loads no GGUF file; it must be converted to safetensors before")
+    args = {**choices(options, machine), **_checked(options.args, known)}
+    parser.error = _refuse  # argparse's own would end the process and say nothing to anybody
+    return parser.parse_args(list(command_line(options, args, known)))
+
+
+def choices(options: EngineOptions, machine: Machine) -> dict[str, object]:
+    """Where xinf's choice differs from vLLM's; an engine argument wins."""
+    chosen: dict[str, object] = {
+        "enable_prompt_tokens_details": True,
+        # Under vLLM's default a request's priority would be taken and ignored.
+        "scheduling_policy": "priority",
+    }
+    if machine.is_cpu:
+        # Compiling takes more than a minute of every start, and needs a compiler on the machine.
+        chosen["enforce_eager"] = True
+        chosen["kv_cache_memory_bytes"] = CPU_KV_BYTES
+    elif options.memory_bytes and machine.device_bytes:
+        # Exactly the planned claim. Also with an explicit cache size vLLM compares this share with
+        # what is free, and its default would refuse a second engine on the same device.
+        share = min(1.0, options.memory_bytes / machine.device_bytes)
+        chosen["gpu_memory_utilization"] = round(share, 4)
+    return chosen
+
+
+def command_line(
+    options: EngineOptions, args: Mapping[str, object], known: Mapping[str, Action]
+) -> Iterator[str]:
+    """The words after `vllm serve`."""
+    yield f"--model={options.source}"
+    yield from ("--served-model-name", *options.served_names)
+    if options.dtype != "auto":
+        yield f"--dtype={options.dtype}"
+    yield f"--max-model-len={options.context or AUTO_CONTEXT}"
+    for name, value in args.items():
+        yield from _words(name.replace("-", "_"), value, known)
+
+
+def tidy(problem: Exception) -> str:
+    """One sentence out of what pydantic wraps around it."""
+    text = str(problem)
+    wrapped = re.search(r"(?:Value|Assertion) error, (.*?)(?: \[type=|$)", text, re.DOTALL)
+    return (wrapped[1] if wrapped else text).strip()
+
+
+def _checked(args: Mapping[str, object], known: Mapping[str, Action]) -> Mapping[str, object]:
+    for name in args:
+        plain = name.replace("-", "_")
+        if plain in TAKEN:
+            raise BadOptions(f"engine argument {name}: xinf sets it itself; use {TAKEN[plain]}")
+        if plain not in known:
+            close = difflib.get_close_matches(plain, sorted(known.keys() - TAKEN.keys()), n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise BadOptions(f"engine argument {name}: vLLM has none of that name.{hint}")
+    return {name.replace("-", "_"): value for name, value in args.items()}
+
+
+def _words(name: str, value: object, known: Mapping[str, Action]) -> Iterator[str]:
+    """One setting as words; none where vLLM's default says the same."""
+    action = known[name]
+    flag = "--" + name.replace("_", "-")
+    takes_no_value = action.nargs == 0 or isinstance(action, BooleanOptionalAction)
+    if value is None:
+        return
+    if takes_no_value:
+        if not isinstance(value, bool):
+            raise BadOptions(f"engine argument {name} = {value!r}: must be true or false")
+        if value:
+            yield flag
+        elif isinstance(action, BooleanOptionalAction):
+            yield f"--no-{flag[2:]}"
+    elif isinstance(value, list) and action.nargs in ("+", "*"):
+        yield from (flag, *map(_text, cast("Sequence[object]", value)))
+    else:
+        yield f"{flag}={_text(cast('object', value))}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _refuse(message: str) -> NoReturn:
+    # "argument --max-num-seqs: invalid int value: 'many'"
+    found = re.match(r"argument (?:.*/)?--([\w-]+)[^:]*: (.*)", message, re.DOTALL)
+    if found:
+        name = found[1].replace("-", "_")
+        raise BadOptions(f"engine argument {name}: vLLM refuses it: {found[2]}")
+    raise BadOptions(f"vLLM refuses its engine arguments: {message}")
