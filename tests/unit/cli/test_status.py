@@ -130,6 +130,23 @@ def test_a_new_size_is_drawn_at_once(daemon: FakeDaemon) -> None:
         assert process.wait(PATIENCE_S) == 0
 
 
+def test_a_pause_gives_the_terminal_back_while_it_lasts(daemon: FakeDaemon) -> None:
+    with terminal() as term, live(term) as process:
+        term.until(lambda written: b"q quits" in written)
+        process.send_signal(signal.SIGTSTP)
+        _, state = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(state)
+        term.read()
+        assert term.written.endswith(GIVEN_BACK)
+        assert term.is_cooked
+        term.written = b""
+        process.send_signal(signal.SIGCONT)
+        term.until(lambda written: b"q quits" in written)
+        assert not term.is_cooked
+        term.type(b"q")
+        assert process.wait(PATIENCE_S) == 0
+
+
 def test_without_keys_it_is_still_live(daemon: FakeDaemon) -> None:
     with terminal() as term, live(term, stdin=subprocess.DEVNULL) as process:
         term.until(lambda written: b"q quits" in written)
