@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
 from xinf.core.nodes import Device
 from xinf.core.placement import ReplicaAssignment
+from xinf.core.states import EngineState
 from xinf.meta.records import Records
+
+log = logging.getLogger("xinf.agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Agent:
         self._records = records
         self._wake = Wake(parts.clock)
         self._publisher = Publisher(records, parts.node)
+        self._states: dict[str, EngineState] = {}
         self._assignments = records.assignments.mirror()
         self._assignments.subscribe(self._wake.ring)
         self._heartbeat = Heartbeat(
@@ -56,12 +61,12 @@ class Agent:
             publish=self._publish,
             tell_progress=self._publisher.tell_progress,
         )
-        self._reconciler = Reconciler(self._desired, ports, self._wake, self._publisher.forget)
+        self._reconciler = Reconciler(self._desired, ports, self._wake, self._forget)
 
     async def prepare(self) -> int:
         """End what a predecessor left, forget its records, look at the devices; call once, first.
 
-        Returns the number of engines that had to be ended. Raises TimeoutError.
+        Returns the number of engines that had to be ended. Raises XinfError.
         """
         left = await self._records.engines.list()
         own = {name: engine for name, engine in left.items() if engine.node == self._parts.node}
@@ -107,5 +112,12 @@ class Agent:
         )
 
     def _publish(self, record: RunningEngine) -> None:
+        if self._states.get(record.replica) is not record.state:
+            self._states[record.replica] = record.state
+            log.info("%s: %s (%s)", record.replica, record.state, record.reason)
         self._publisher.publish(record)
         self._wake.ring()
+
+    def _forget(self, replica: str) -> None:
+        self._states.pop(replica, None)
+        self._publisher.forget(replica)

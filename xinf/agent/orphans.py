@@ -18,6 +18,8 @@ from xinf.agent.process import is_same_process, kill_session, read_stat
 from xinf.agent.shim_files import read_status
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
+from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.units import format_seconds
 
 log = logging.getLogger("xinf.agent")
 
@@ -28,7 +30,7 @@ END_POLL_S = 0.05
 async def end_orphans(engines: Iterable[RunningEngine], socket_dir: Path, clock: Clock) -> int:
     """End every engine of a predecessor and clear its sockets; how many there were.
 
-    Raises TimeoutError if one cannot be ended.
+    Raises XinfError(ENGINE_FAILED) if one cannot be ended.
     """
     recorded = {
         engine.identity.session
@@ -37,13 +39,25 @@ async def end_orphans(engines: Iterable[RunningEngine], socket_dir: Path, clock:
         and is_same_process(engine.identity.pid, engine.identity.start_ticks)
     }
     sessions = recorded | await asyncio.to_thread(_unrecorded, socket_dir)
-    async with clock.timeout(END_PATIENCE_S):
-        for session in sorted(sessions):
-            log.warning("ending engine of a predecessor, session %d", session)
-            while not await asyncio.to_thread(kill_session, session):
-                await clock.sleep(END_POLL_S)
+    for session in sorted(sessions):
+        log.warning("ending engine of a predecessor, session %d", session)
+        try:
+            async with clock.timeout(END_PATIENCE_S):
+                while not await asyncio.to_thread(kill_session, session):
+                    await clock.sleep(END_POLL_S)
+        except TimeoutError:
+            raise _immortal(session) from None
     await asyncio.to_thread(clear_sockets, socket_dir)
     return len(sessions)
+
+
+def _immortal(session: int) -> XinfError:
+    return XinfError(
+        ErrorCode.ENGINE_FAILED,
+        thing=f"engine of a former xinf, session {session}",
+        cause=f"still lives {format_seconds(END_PATIENCE_S)} after SIGKILL: its driver hangs",
+        next_step=f"See `ps -s {session}`; only a reset of its device or a reboot helps",
+    )
 
 
 def _unrecorded(socket_dir: Path) -> set[int]:

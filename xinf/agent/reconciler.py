@@ -9,7 +9,6 @@ twice.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 
 from xinf.agent.diff import Action, ForgetEngine, StartEngine, StopEngine, diff
@@ -18,8 +17,6 @@ from xinf.agent.replica import Replica
 from xinf.agent.wake import Wake
 from xinf.core.engines import RunningEngine
 from xinf.core.placement import ReplicaAssignment
-
-log = logging.getLogger("xinf.agent")
 
 
 class Reconciler:
@@ -95,6 +92,4 @@ class Reconciler:
 
     def _ended(self, name: str) -> None:
         del self._tasks[name]
-        record = self._replicas[name].record
-        log.info("replica %s: %s (%s)", name, record.state, record.reason)
         self._wake.ring()

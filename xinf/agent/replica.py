@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -230,8 +230,5 @@ async def _first(running: asyncio.Future[Any], work: Coroutine[Any, Any, Any]) -
 
 async def _quietly(work: Awaitable[Any]) -> None:
     """An engine that cannot even drain is stopped all the same."""
-    try:
+    with suppress(XinfError):
         await work
-    except XinfError as error:
-        if error.code is ErrorCode.INTERNAL:
-            raise
