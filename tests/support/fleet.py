@@ -80,7 +80,7 @@ class Fleet:
         """Wait until the engine itself says that it works on so many."""
         channel = EngineChannel(self.shims[replica].address)
         async with asyncio.timeout(10):
-            while (await channel.health(1)).load.running != requests:  # noqa: ASYNC110
+            while (await channel.health(1)).load.running != requests:
                 await asyncio.sleep(0.01)
         await channel.close()
 
