@@ -120,7 +120,7 @@ async def read_chunks(reader: asyncio.StreamReader) -> AsyncGenerator[bytes]:
 async def until(is_so: Callable[[], bool], within_s: float = 10.0) -> None:
     """Wait for what happens at the other end of a socket; fails loudly if it does not."""
     async with asyncio.timeout(within_s):
-        while not is_so():  # noqa: ASYNC110 - nothing at this end could set an event
+        while not is_so():
             await asyncio.sleep(0.001)
 
 
