@@ -241,7 +241,7 @@ async def until_running(channel: EngineChannel, requests: int = 1) -> None:
 
 async def _until(look: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not await look():  # noqa: ASYNC110 - another process, which rings no bell
+        while not await look():
             await asyncio.sleep(0.01)
 
 
