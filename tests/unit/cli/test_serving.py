@@ -84,7 +84,7 @@ def test_another_xinf_on_the_same_socket_is_not_announced_as_ours(
     daemon.moments = [moment(ready=True)]
 
     async def run(stop: StopSignal) -> None:
-        while len(daemon.requests) < 2:  # noqa: ASYNC110 - they come from another thread
+        while len(daemon.requests) < 2:
             await asyncio.sleep(0.001)
 
     serving(home, run)
