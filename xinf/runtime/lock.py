@@ -4,6 +4,7 @@
     # wants: xllamacpp aiohttp grpcio>=1.85.1      what scripts/make_lock.py resolves
     # python: 3.11 3.12                            minors that all pins have wheels for
     # verify: xllamacpp aiohttp grpc               what must import once it is installed
+    # needs: compiler headers cuda>=570            what the machine must have (needs.py); optional
     aiohttp==3.14.5  # bytes=1929915
 
 Sizes are those of the largest wheel among the minors: they tell progress and disk space, not truth.
@@ -16,7 +17,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_HEADER = re.compile(r"# (?P<key>wants|python|verify): (?P<value>.*)")
+_HEADER = re.compile(r"# (?P<key>wants|python|verify|needs): (?P<value>.*)")
+_NEED = re.compile(r"compiler|headers|cuda(>=\d+(\.\d+)*)?")
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)\s+# bytes=(?P<bytes>\d+)")
 
 
@@ -39,13 +41,14 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeLock:
-    """`pythons` are minors such as "3.11"."""
+    """`pythons` are minors such as "3.11"; `needs` what the machine itself must have."""
 
     variant: str
     wants: tuple[str, ...]
     pythons: tuple[str, ...]
     verify: tuple[str, ...]
     pins: tuple[Pin, ...]
+    needs: tuple[str, ...] = ()
 
     @property
     def download_bytes(self) -> int:
@@ -74,7 +77,12 @@ def parse_lock(variant: str, text: str) -> RuntimeLock:
     missing = {"wants", "python", "verify"} - headers.keys()
     if missing or not pins:
         raise LockInvalid(f"{variant}.lock lacks {', '.join(sorted(missing)) or 'pins'}")
-    return RuntimeLock(variant, headers["wants"], headers["python"], headers["verify"], tuple(pins))
+    needs = headers.get("needs", ())
+    unknown = [need for need in needs if not _NEED.fullmatch(need)]
+    if unknown:
+        raise LockInvalid(f"{variant}.lock needs {', '.join(unknown)}, which nobody can check")
+    told = (headers["wants"], headers["python"], headers["verify"])
+    return RuntimeLock(variant, *told, tuple(pins), needs)
 
 
 def read_lock(path: Path) -> RuntimeLock:

@@ -21,6 +21,7 @@ from xinf.core.progress import Report, Step
 from xinf.runtime.environment import Environment
 from xinf.runtime.lock import RuntimeLock, read_lock
 from xinf.runtime.locking import file_lock
+from xinf.runtime.needs import DriverOf, check_needs, no_drivers
 from xinf.runtime.own import check_own_python
 from xinf.runtime.preflight import (
     DISK_FACTOR,
@@ -45,7 +46,9 @@ class Runtime:
 
 
 class Runtimes:
-    """`cache_dir` holds them. `own_pythons` names, per variant, a user's own interpreter."""
+    """`cache_dir` holds them. `own_pythons` names, per variant, a user's own interpreter;
+    `driver_of` tells what driver this machine has for a kind of device.
+    """
 
     def __init__(
         self,
@@ -53,12 +56,14 @@ class Runtimes:
         clock: Clock | None = None,
         own_pythons: Mapping[str, Path] | None = None,
         locks_dir: Path | None = None,
+        driver_of: DriverOf = no_drivers,
     ) -> None:
         self._home = cache_dir / "runtimes"
         self._wheels = cache_dir / "wheels"
         self._clock = clock or SystemClock()
         self._own_pythons = own_pythons or {}
         self._locks_dir = locks_dir or config_data("runtimes")
+        self._driver_of = driver_of
         # What was verified since this process began.
         self._ready: dict[str, Runtime] = {}
 
@@ -70,6 +75,7 @@ class Runtimes:
             return
         lock, minor = self._lock(variant), python_minor()
         check_python(lock, minor)
+        check_needs(lock, self._driver_of)
         check_writable(self._home, f"runtime {variant}")
         if not (self._home / lock.environment_name(minor)).exists():
             check_disk(self._home, lock.download_bytes * DISK_FACTOR, f"runtime {variant}")

@@ -30,9 +30,16 @@ def test_another_pin_or_another_python_is_another_environment() -> None:
     assert all(name.startswith("tiny-cpu-") for name in names)
 
 
+def test_a_lock_may_say_what_it_needs_of_the_machine() -> None:
+    assert parse_lock("tiny-cpu", TEXT).needs == ()
+    needy = TEXT.replace("# verify: tiny", "# verify: tiny\n# needs: compiler headers cuda>=570.26")
+    assert parse_lock("tiny-cuda", needy).needs == ("compiler", "headers", "cuda>=570.26")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (TEXT.replace("# verify: tiny", "# verify: tiny\n# needs: luck"), "luck"),
         (TEXT.replace("tiny==1.0", "tiny>=1.0"), "line 5"),
         (TEXT.replace("  # bytes=1000", ""), "line 5"),
         (TEXT.replace("# python: 3.11 3.12\n", ""), "python"),
