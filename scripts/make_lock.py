@@ -23,7 +23,6 @@ sys.path.insert(0, str(ROOT))
 
 from xinf.runtime.lock import read_lock  # noqa: E402
 
-
 # Where pip is told of more places to find wheels in, such as one for a CPU's torch.
 ADDED_PLACES = ("PIP_CONFIG_FILE", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL")
 
