@@ -97,6 +97,16 @@ class LlamaCpp(BaseModel):
     context: t.Tokens
 
 
+class Vllm(BaseModel):
+    """`[engines.vllm]`. None is "auto": xinf's own interpreter; what vLLM itself chooses."""
+
+    model_config = STRICT
+
+    python: t.PythonOrAuto
+    kv_cache: t.CacheSize
+    max_num_seqs: t.CountOrAuto
+
+
 class Sim(BaseModel):
     """`[engines.sim]`: nothing yet; its models say everything."""
 
@@ -109,6 +119,7 @@ class Engines(BaseModel):
     model_config = STRICT
 
     llamacpp: LlamaCpp
+    vllm: Vllm
     sim: Sim
 
 

