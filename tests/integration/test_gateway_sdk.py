@@ -50,6 +50,17 @@ async def test_a_completion_by_alias(f: Fleet) -> None:
     assert one.choices[0].text == two.choices[0].text != ""
 
 
+async def test_a_model_that_makes_no_embeddings_says_so(f: Fleet) -> None:
+    async with f.client() as client:
+        with pytest.raises(openai.BadRequestError) as refused:
+            await client.embeddings.create(model="a", input="hi")
+        with pytest.raises(openai.BadRequestError) as empty:
+            await client.embeddings.create(model="a", input=[])
+    assert (refused.value.code, refused.value.type) == ("unsupported", "invalid_request_error")
+    assert "/v1/embeddings" in refused.value.message
+    assert (empty.value.code, empty.value.param) == ("invalid_value", "input")
+
+
 async def test_the_list_of_models(f: Fleet) -> None:
     async with f.client() as client:
         listed = [model.id async for model in client.models.list()]

@@ -10,7 +10,7 @@ from xinf.gateway.completions import Completions, Patience
 from xinf.gateway.health import Health, Readiness
 from xinf.gateway.limits import Limits
 from xinf.gateway.models import Models
-from xinf.gateway.openai import parse_chat, parse_completion
+from xinf.gateway.openai import parse_chat, parse_completion, parse_embedding
 from xinf.gateway.security import Doorkeeper
 from xinf.gateway.site import Endings, Route, Site
 from xinf.router.directory import ModelDirectory
@@ -37,7 +37,7 @@ def build_public_app(parts: PublicParts) -> Site:
     """OpenAI's API and the probes."""
     health = Health(parts.readiness, parts.version, parts.clock)
     models = Models(parts.directory, parts.overview, created=int(parts.clock.wall()))
-    chat, completions = (
+    chat, completions, embeddings = (
         Completions(
             endpoint,
             parse,
@@ -51,11 +51,13 @@ def build_public_app(parts: PublicParts) -> Site:
         for endpoint, parse in (
             ("/v1/chat/completions", parse_chat),
             ("/v1/completions", parse_completion),
+            ("/v1/embeddings", parse_embedding),
         )
     )
     routes = (
         Route("POST", chat.endpoint, chat),
         Route("POST", completions.endpoint, completions),
+        Route("POST", embeddings.endpoint, embeddings),
         Route("GET", "/v1/models", models.list),
         Route("GET", "/v1/models/", models.get),
         Route("GET", "/", health.root),

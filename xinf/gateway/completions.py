@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions and /v1/completions: the engine's own bytes, relayed.
+"""POST /v1/chat/completions, /v1/completions and /v1/embeddings: the engine's own bytes, relayed.
 
 Headers are held until the engine's first bytes, so that a refusal keeps its status. A client that
 streams gets heartbeats when that takes long, and after them, or after the first bytes, an error is

@@ -60,6 +60,15 @@ CHAT_FIELDS: Mapping[str, Sequence[str]] = MappingProxyType(
 COMPLETION_FIELDS: Mapping[str, Sequence[str]] = MappingProxyType(
     {**_COMMON, "prompt": (_STRING, _ARRAY), "logprobs": (_NUMBER,), "echo": (_BOOLEAN,)}
 )
+EMBEDDING_FIELDS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "input": (_STRING, _ARRAY),
+        "encoding_format": (_STRING,),
+        "dimensions": (_NUMBER,),
+        "user": (_STRING,),
+    }
+)
+ENCODINGS = ("float", "base64")
 
 
 def parse_chat(body: JsonObject) -> Asked:
@@ -74,6 +83,53 @@ def parse_completion(body: JsonObject) -> Asked:
     asked = _parse_common(body, COMPLETION_FIELDS)
     _required(body, "prompt", "the text to go on from")
     return asked
+
+
+def parse_embedding(body: JsonObject) -> Asked:
+    """Check a body of /v1/embeddings. Raises MISSING_PARAMETER, INVALID_TYPE or INVALID_VALUE."""
+    asked = _parse_common(body, EMBEDDING_FIELDS)
+    _check_input(_required(body, "input", "the text, or list of texts, to embed"))
+    encoding, dimensions = body.get("encoding_format"), body.get("dimensions")
+    if encoding is not None and encoding not in ENCODINGS:
+        raise _wrong_value("encoding_format", f"it must be {' or '.join(ENCODINGS)}")
+    if dimensions is not None and not (isinstance(dimensions, int) and dimensions > 0):
+        raise _wrong_value("dimensions", "it must be a whole number of at least 1")
+    return Asked(asked.model, is_stream=False, session_key=asked.session_key)
+
+
+def _check_input(value: JsonValue) -> None:
+    """A text, texts, the tokens of one text, or of several; nothing of it empty."""
+    if not value:
+        raise _wrong_value("input", "it must not be empty")
+    if isinstance(value, str):
+        return
+    assert isinstance(value, Sequence)
+    kinds = {_input_kind(item, f"input[{index}]") for index, item in enumerate(value)}
+    if len(kinds) > 1:
+        raise _wrong_value("input", f"it must not mix {' and '.join(sorted(kinds))}")
+
+
+def _input_kind(item: JsonValue, place: str) -> str:
+    if isinstance(item, str):
+        kind = "texts"
+    elif _is_token(item):
+        return "tokens"
+    elif isinstance(item, Sequence) and all(map(_is_token, item)):
+        kind = "lists of tokens"
+    else:
+        raise XinfError(
+            ErrorCode.INVALID_TYPE,
+            thing=place,
+            cause="it must be a string, a token (a whole number) or an array of tokens",
+            param=place,
+        )
+    if not item:
+        raise _wrong_value(place, "it must not be empty")
+    return kind
+
+
+def _is_token(value: JsonValue) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _parse_common(body: JsonObject, fields: Mapping[str, Sequence[str]]) -> Asked:
@@ -91,12 +147,7 @@ def _check_messages(messages: JsonValue) -> None:
     if isinstance(messages, str) or not isinstance(messages, Sequence):
         raise _wrong_type("messages", messages, (_ARRAY,))
     if not messages:
-        raise XinfError(
-            ErrorCode.INVALID_VALUE,
-            thing="messages",
-            cause="it must have at least one message",
-            param="messages",
-        )
+        raise _wrong_value("messages", "it must have at least one message")
     for index, message in enumerate(messages):
         place = f"messages[{index}]"
         if not isinstance(message, Mapping):
@@ -135,6 +186,10 @@ def _wrong_type(param: str, value: JsonValue, allowed: Sequence[str]) -> XinfErr
         cause=f"it must be {' or '.join(allowed)}, not {_type_name(value)}",
         param=param,
     )
+
+
+def _wrong_value(param: str, cause: str) -> XinfError:
+    return XinfError(ErrorCode.INVALID_VALUE, thing=param, cause=cause, param=param)
 
 
 def _type_name(value: JsonValue) -> str:

@@ -138,6 +138,20 @@ async def test_completions_are_relayed_the_same_way(w: World, door: Door) -> Non
     client.leaves()
 
 
+async def test_embeddings_are_relayed_in_one_piece_whatever_the_client_says_of_streams(
+    w: World, door: Door
+) -> None:
+    body = {"model": "a", "input": ["hi"], "stream": True}
+    client = await Client.asks(door, body, path="/v1/embeddings")
+    stream = await taken(w)
+    assert (stream.context.endpoint, json.loads(stream.body)) == ("/v1/embeddings", body)
+    stream.say(b'{"data":', b" []}", content_type="application/json")
+    stream.end()
+    reply = await read_reply(client.reader)
+    assert (reply.status, reply.body) == (200, b'{"data": []}')
+    client.leaves()
+
+
 @pytest.mark.parametrize("body", [CHAT, STREAM])
 async def test_a_failure_before_the_first_byte_has_its_own_status(
     w: World, door: Door, body: Any

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from xinf.core.errors import ErrorCode, XinfError
-from xinf.gateway.openai import Asked, parse_chat, parse_completion
+from xinf.gateway.openai import Asked, parse_chat, parse_completion, parse_embedding
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -87,3 +87,37 @@ def test_a_conversation_is_known_by_its_cache_key_before_its_user() -> None:
     body = {"model": "a", "prompt": "x", "user": "u", "prompt_cache_key": "k"}
     assert parse_completion(body).session_key == "k"
     assert parse_completion({**body, "prompt_cache_key": "k" * 300}).session_key == "u"
+
+
+@pytest.mark.parametrize("texts", ["hi", ["a", "b"], [1, 2], [0], [[1], [2, 3]]])
+def test_what_is_embedded_may_be_text_or_tokens(texts: Any) -> None:
+    body = {"model": "a", "input": texts, "encoding_format": "base64", "dimensions": 64}
+    assert parse_embedding(body) == Asked("a", is_stream=False, session_key="")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "param"),
+    [
+        ({"model": None}, ErrorCode.MISSING_PARAMETER, "model"),
+        ({"input": None}, ErrorCode.MISSING_PARAMETER, "input"),
+        ({"input": 5}, ErrorCode.INVALID_TYPE, "input"),
+        ({"input": ""}, ErrorCode.INVALID_VALUE, "input"),
+        ({"input": []}, ErrorCode.INVALID_VALUE, "input"),
+        ({"input": ["a", ""]}, ErrorCode.INVALID_VALUE, "input[1]"),
+        ({"input": [[1], []]}, ErrorCode.INVALID_VALUE, "input[1]"),
+        ({"input": ["a", 1]}, ErrorCode.INVALID_VALUE, "input"),
+        ({"input": ["a", None]}, ErrorCode.INVALID_TYPE, "input[1]"),
+        ({"input": [True]}, ErrorCode.INVALID_TYPE, "input[0]"),
+        ({"input": [-1]}, ErrorCode.INVALID_TYPE, "input[0]"),
+        ({"input": [[["a"]]]}, ErrorCode.INVALID_TYPE, "input[0]"),
+        ({"encoding_format": "hex"}, ErrorCode.INVALID_VALUE, "encoding_format"),
+        ({"encoding_format": 1}, ErrorCode.INVALID_TYPE, "encoding_format"),
+        ({"dimensions": 0}, ErrorCode.INVALID_VALUE, "dimensions"),
+        ({"dimensions": 1.5}, ErrorCode.INVALID_VALUE, "dimensions"),
+        ({"dimensions": "64"}, ErrorCode.INVALID_TYPE, "dimensions"),
+    ],
+)
+def test_a_mistake_in_an_embedding_is_named(
+    change: dict[str, Any], code: ErrorCode, param: str
+) -> None:
+    assert refused(parse_embedding, {"model": "a", "input": "hi", **change}) == (code, param)
