@@ -14,7 +14,7 @@ from tests.support.store import records
 from xinf.agent.agent import Agent, AgentParts
 from xinf.core.engines import RunningEngine
 from xinf.core.models import ModelIntent
-from xinf.core.nodes import Device
+from xinf.core.nodes import Device, Sighting
 from xinf.core.units import GIB
 from xinf.daemon.planner import Planner
 from xinf.meta.records import Records
@@ -64,6 +64,10 @@ class Plane:
         return {engine.replica: engine for engine in found.values()}
 
 
+async def look() -> Sighting:
+    return Sighting((CPU,))
+
+
 @asynccontextmanager
 async def plane() -> AsyncIterator[Plane]:
     """Planner and agent on one store. Leaving the block closes the agent in order."""
@@ -78,7 +82,7 @@ async def plane() -> AsyncIterator[Plane]:
                 provision=world,
                 launcher=world,
                 connect=world.connect,
-                sample_devices=lambda: (CPU,),
+                sample_devices=look,
                 socket_dir=Path(sockets),
             )
             agent = Agent(parts, store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from xinf.agent.reconciler import Reconciler
 from xinf.agent.wake import Wake
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
-from xinf.core.nodes import Device
+from xinf.core.nodes import Sighting
 from xinf.core.placement import ReplicaAssignment
 from xinf.core.states import EngineState
 from xinf.meta.records import Records
@@ -35,7 +35,7 @@ class AgentParts:
     provision: Provision
     launcher: Launcher
     connect: Callable[[str], Probe]
-    sample_devices: Callable[[], tuple[Device, ...]]
+    sample_devices: Callable[[], Awaitable[Sighting]]
     socket_dir: Path
 
 

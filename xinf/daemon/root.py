@@ -34,6 +34,7 @@ from xinf.gateway.serve import bind_admin, bind_public
 from xinf.meta.records import Records
 from xinf.meta.sqlite import open_store
 from xinf.registry.fetch import ModelFiles
+from xinf.runtime.needs import Driver
 from xinf.runtime.provision import Runtimes
 
 NODE = "local"
@@ -85,9 +86,14 @@ def build_planner(settings: Settings, records: Records, clock: Clock) -> Planner
 
 def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:
     """The agent of this machine, with real processes, devices and downloads."""
-    inventory = Inventory(all_backends())
+    inventory = Inventory(all_backends(), clock)
     provision = LocalProvision(
-        runtimes=Runtimes(paths.cache_dir, clock, policies.own_pythons(settings)),
+        runtimes=Runtimes(
+            paths.cache_dir,
+            clock,
+            policies.own_pythons(settings),
+            driver_of=lambda kind: Driver(*inventory.driver(kind)),
+        ),
         files=ModelFiles(paths.cache_dir, clock),
         cache_dir=paths.cache_dir,
         visible_env=inventory.visible_env,

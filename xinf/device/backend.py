@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from xinf.core.nodes import Device
+from xinf.core.nodes import Sighting
 
 
 class DeviceBackend(Protocol):
-    """Every method may block for a moment: call them in a thread, one at a time."""
+    """`detect` and `look` may block: call them in a thread, one at a time."""
 
     kind: str
 
@@ -17,10 +17,13 @@ class DeviceBackend(Protocol):
         """Whether this machine has such a device; cheap, and never raises."""
         ...
 
-    def devices(self) -> tuple[Device, ...]:
-        """The devices as they are now, in PCI order. Raises OSError when they cannot be asked."""
+    def look(self) -> Sighting:
+        """The devices as they are now, in PCI order, and what is wrong with single ones.
+
+        Raises OSError when none can be asked.
+        """
         ...
 
     def visible_env(self, uuids: Sequence[str]) -> Mapping[str, str]:
-        """What a process must find in its environment to see exactly these devices."""
+        """What a process must find in its environment to see exactly these devices. Never waits."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from xinf.core.nodes import Device
+from xinf.core.nodes import Device, Sighting
 from xinf.core.units import KIB
 from xinf.device.cgroup import memory_limit
 
@@ -24,14 +24,14 @@ class CpuBackend:
     def detect(self) -> bool:
         return True
 
-    def devices(self) -> tuple[Device, ...]:
+    def look(self) -> Sighting:
         memory = self._meminfo()
         total = memory["MemTotal"]
         used = total - memory.get("MemAvailable", memory.get("MemFree", total))
         limit = memory_limit(self._proc, self._sys)
         if limit is not None and limit.limit < total:
             total, used = limit.limit, min(limit.used, limit.limit)
-        return (Device(UUID, self.kind, 0, self._name(), total, used),)
+        return Sighting((Device(UUID, self.kind, 0, self._name(), total, used),))
 
     def visible_env(self, uuids: Sequence[str]) -> Mapping[str, str]:
         # An engine that is to run on the CPU must not find a GPU that was not given to it.

@@ -27,7 +27,7 @@ class Machine:
         self.write(folder / "memory.current", f"{used}\n")
 
     def memory(self) -> tuple[int, int]:
-        (device,) = CpuBackend(self.proc, self.sys).devices()
+        (device,) = CpuBackend(self.proc, self.sys).look().devices
         return device.memory_total, device.memory_used
 
 
@@ -41,7 +41,7 @@ def test_without_limits_it_is_the_physical_memory(machine: Machine) -> None:
 
 
 def test_its_name_is_the_kernel_s(machine: Machine) -> None:
-    (device,) = CpuBackend(machine.proc, machine.sys).devices()
+    (device,) = CpuBackend(machine.proc, machine.sys).look().devices
     assert (device.id, device.uuid, device.name) == ("cpu:0", "cpu", "Imaginary 9000")
 
 
@@ -81,5 +81,5 @@ def test_version_one_s_word_for_no_limit_is_more_than_there_is(machine: Machine)
 
 
 def test_this_machine_has_memory() -> None:
-    (device,) = CpuBackend().devices()
+    (device,) = CpuBackend().look().devices
     assert 0 < device.memory_used < device.memory_total
