@@ -66,6 +66,7 @@ class DeviceView:
     memory_used: int
     memory_claimed: int
     processes: tuple[DeviceProcess, ...]
+    driver: str | None = None
 
 
 def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[ModelState, str]:
@@ -153,6 +154,7 @@ def device_view(device: Device, claimed: int) -> DeviceView:
         memory_used=device.memory_used,
         memory_claimed=claimed,
         processes=device.processes,
+        driver=device.driver,
     )
 
 

@@ -39,6 +39,10 @@ class Snapshots:
         claimed = book(open_accounts(found, reserve=0), self.overview.plan.assignments)
         return [asdict(device_view(each, claimed[each.uuid].claimed)) for each in found]
 
+    def device_problems(self) -> list[str]:
+        """What is known to be wrong with devices, in words."""
+        return [node.reason for node in self.nodes.items.values() if node.is_degraded]
+
     def watched(self, only: str | None) -> dict[str, Any]:
         """One line of a watch."""
         return {

