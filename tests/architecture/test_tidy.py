@@ -34,7 +34,7 @@ MAY_TELL_TIME = ("xinf/clock.py", "xinf/shim/")
 MAY_USE_LOOP_TIME = (*MAY_TELL_TIME, "xinf/engine/")
 MAY_PRINT = ("xinf/cli/",)
 # These hold the task they start, end it before they return, and hand its failure on.
-MAY_OWN_TASKS = ("xinf/protocol/tasks.py", "xinf/agent/replica.py")
+MAY_OWN_TASKS = ("xinf/protocol/tasks.py", "xinf/agent/replica.py", "xinf/meta/neighbours.py")
 DECIDES = (
     "xinf/core/",
     "xinf/scheduler/",

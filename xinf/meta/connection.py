@@ -54,6 +54,8 @@ class StoreConnection:
         self._on_commit = on_commit
         self._has_changed = False
         self._is_durable: bool | None = None
+        # Grows when a write begins and when it ends. Any thread may read it.
+        self.write_marks = 0
         connection.create_function("xinf_change_made", 0, self._mark_changed)
         connection.execute(sql.MARK_CHANGED)
 
@@ -105,9 +107,14 @@ class StoreConnection:
             rows = self._sql.execute(sql.PAGE, page).fetchall()
         return Page(tuple(Change(*row) for row in rows), end, is_last=end >= head, pulse=pulse)
 
+    def data_version(self) -> int:
+        """Moves with the commits of other connections, and not with ours."""
+        (version,) = self._sql.execute(sql.DATA_VERSION).fetchone()
+        return version
+
     def compact(self, keep_after: int) -> None:
         """Forget the journal up to and including `keep_after`, or less if it is not that far."""
-        with self._block(sql.BEGIN_WRITE):
+        with self._writing():
             head, compacted = self._head()
             floor = min(keep_after, head)
             if floor > compacted:
@@ -127,7 +134,7 @@ class StoreConnection:
         """
         self._be_durable(any(key.startswith(DURABLE_PREFIXES) for key in keys))
         self._has_changed = False
-        with self._block(sql.BEGIN_WRITE):
+        with self._writing():
             self._sql.execute(sql.TAKE_REVISION)
             revision, _ = self._head()
             yield revision
@@ -137,6 +144,16 @@ class StoreConnection:
                 self._sql.rollback()
         if self._has_changed:
             self._on_commit()
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        """Nobody else writes from the beginning of the block to its commit."""
+        try:
+            with self._block(sql.BEGIN_WRITE):
+                self.write_marks += 1
+                yield
+        finally:
+            self.write_marks += self.write_marks % 2
 
     def _snapshot(self) -> AbstractContextManager[None]:
         """Several reads of one and the same state, whatever other processes do."""
@@ -177,9 +194,7 @@ class StoreConnection:
         return revision, compacted
 
     def _pulse(self) -> Pulse:
-        # data_version moves with the commits of other connections, total_changes with our own.
-        (version,) = self._sql.execute(sql.DATA_VERSION).fetchone()
-        return version, self._sql.total_changes
+        return self.data_version(), self._sql.total_changes
 
     def _be_durable(self, is_durable: bool) -> None:
         # SQLite takes this only between transactions.

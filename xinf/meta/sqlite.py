@@ -5,15 +5,16 @@
     watcher ◄── reads the journal ◄── doorbell
 
 A watcher reads the journal by revision; the doorbell only says when it is worth looking. What other
-processes commit rings no bell here: every watcher looks once a second in any case, which costs one
-`PRAGMA data_version` if nothing happened.
+processes commit rings it through a watch on the WAL (`meta.neighbours`). And every watcher looks
+once a second in any case, which costs one `PRAGMA data_version` if nothing happened: a bell that
+did not ring makes things late, never wrong.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -23,13 +24,14 @@ from xinf.core.errors import XinfError
 from xinf.meta.connection import Pulse, StoreConnection
 from xinf.meta.doorbell import Doorbell
 from xinf.meta.failures import explain, explained
+from xinf.meta.neighbours import Neighbours, listening
 from xinf.meta.opening import alone, open_file
 from xinf.meta.store import Change, Delete, Entry, Expect, Listing, Operation, Put
 from xinf.meta.worker import Inline, OwnThread, Worker
 
 T = TypeVar("T")
 
-# How late a watcher may be when no bell rings: another process committed.
+# How late a watcher may be when no bell rings: another process commits where the kernel is silent.
 NET_S = 1.0
 
 # How long SQLite waits for another process's transaction; ours take about a millisecond.
@@ -105,6 +107,17 @@ class SqliteStore:
             if seen is not None:
                 await self._bell.wait(rung, NET_S)
 
+    def listening(self, clock: Clock) -> AbstractAsyncContextManager[None]:
+        """Within the block the commits of other processes ring the bell too."""
+        connection = self._connection
+        neighbours = Neighbours(
+            version=partial(self._worker.call, connection.data_version),
+            marks=lambda: connection.write_marks,
+            ring=self._bell.ring,
+            clock=clock,
+        )
+        return listening(self.path.with_name(f"{self.path.name}-wal"), neighbours)
+
     async def _run(self, job: Callable[[], T]) -> T:
         try:
             return await self._worker.call(job)
@@ -148,6 +161,7 @@ async def open_store(
         with explained(path):
             async with alone(path.parent, clock=clock, within_s=busy_timeout_s):
                 store = await worker.call(opening)
-        yield store
+        async with nullcontext() if inline else store.listening(clock):
+            yield store
     finally:
         await close()
