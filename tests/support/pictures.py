@@ -25,6 +25,7 @@ def status(
     models: Sequence[ModelView] = (),
     replicas: Sequence[ReplicaView] = (),
     devices: Sequence[DeviceView] | None = None,
+    problems: Sequence[str] = (),
 ) -> DaemonStatus:
     return DaemonStatus(
         url="http://127.0.0.1:5090",
@@ -35,6 +36,7 @@ def status(
         devices=tuple([device()] if devices is None else devices),
         models=tuple(models),
         replicas=tuple(replicas),
+        device_problems=tuple(problems),
     )
 
 

@@ -21,6 +21,7 @@ class DaemonStatus:
     devices: tuple[DeviceView, ...]
     models: tuple[ModelView, ...]
     replicas: tuple[ReplicaView, ...]
+    device_problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class Admin:
             "uptime_seconds": round(self.clock.now() - about.started, 3),
             "config_file": str(about.config_file) if about.config_file else None,
             "devices": self.snapshots.devices(),
+            "device_problems": self.snapshots.device_problems(),
             "models": self.snapshots.models(),
             "replicas": self.snapshots.replicas(),
         }

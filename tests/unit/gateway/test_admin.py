@@ -107,6 +107,15 @@ async def test_status_tells_everything_at_once(desk: Desk) -> None:
     assert [row.replica for row in status.replicas] == ["a/0"]
 
 
+async def test_what_is_wrong_with_devices_is_told_beside_them(desk: Desk) -> None:
+    desk.w.nodes.set("local", NodeStatus("local", (), is_degraded=True, reason="cuda:0 is lost"))
+    await settle()
+    assert (await desk.client.status()).device_problems == ("cuda:0 is lost",)
+    desk.w.nodes.set("local", NodeStatus("local", ()))
+    await settle()
+    assert (await desk.client.status()).device_problems == ()
+
+
 async def test_replicas_show_load_and_progress(desk: Desk) -> None:
     desk.w.start(engine("a/0"), engine("a/1", EngineState.LOADING))
     desk.w.progress.set("local/a/1", Progress("a/1", "a", Step("reading", 1, 2), 3.0))

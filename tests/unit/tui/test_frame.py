@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support import pictures
 from tests.support.admin import device, model, replica
 from tests.support.snapshots import check
 from xinf.core.states import EngineState, ModelState
+from xinf.tui import palette
 from xinf.tui.canvas import Canvas
 from xinf.tui.frame import frame
 from xinf.tui.picture import Picture
@@ -73,6 +75,16 @@ def test_a_model_has_one_color_everywhere() -> None:
     assert len(echo) == 4  # legend, model, two replicas
     (color,) = {str(line.spans[0].style) for line in echo}
     assert str(lines[3].spans[0].style) == color  # the bar
+
+
+def test_what_is_wrong_with_devices_stands_below_them_and_is_told_whole() -> None:
+    told = "cuda:0 (NVIDIA GeForce RTX 5090, GPU-5090): GPU is lost: it has fallen off the bus"
+    shown = replace(pictures.picture([model()]), status=pictures.status([model()], problems=[told]))
+    lines = frame(shown, Canvas(60))
+    (first, *_) = (number for number, line in enumerate(lines) if "cuda:0" in line.plain)
+    assert " ".join(line.plain for line in lines[first : first + 2]) == told
+    assert {str(line.style) for line in lines[first : first + 2]} == {palette.WARNING}
+    assert "MODEL" in lines[first + 3].plain
 
 
 def test_a_reason_is_told_once() -> None:
