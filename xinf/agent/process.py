@@ -61,21 +61,36 @@ def is_same_process(pid: int, start_ticks: int) -> bool:
 
 
 def kill_session(session: int) -> bool:
-    """SIGKILL everything in `session` and reap what is ours; True once nothing lives in it.
+    """SIGKILL everything in `session` and reap what is ours; True once nothing is left of it but
+    its leader's exit status, which belongs to whoever started it.
 
     Not for the event loop. A member that forks meanwhile is caught by the next call.
     """
     members = session_members(session)
     for member in members:
-        if member.is_alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(member.pid, signal.SIGKILL)
-        if member.parent == os.getpid() and member.pid != session:
-            # The leader's exit status belongs to whoever started it; the rest came to us as
-            # orphans and nobody else will ask.
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(member.pid, os.WNOHANG)
-    return not any(member.is_alive for member in members)
+        # Also what looks dead: a process does when its first thread has ended, whatever the others
+        # still hold.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member.pid, signal.SIGKILL)
+    family = {member.pid for member in members}
+    left = [member for member in members if not _is_gone(member, family)]
+    return not left
+
+
+def _is_gone(member: ProcessStat, family: set[int]) -> bool:
+    """Whether nothing is left of `member`; it is reaped where that is up to us."""
+    if member.is_alive:
+        return False
+    if member.pid == member.session:
+        return True
+    if member.parent != os.getpid():
+        # The children of one whose last thread has not ended come to us when it has. Those of
+        # another parent are that one's to reap.
+        return member.parent not in family
+    try:
+        return os.waitpid(member.pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def adopt_orphans() -> None:

@@ -56,6 +56,37 @@ def test_killing_a_session_takes_every_descendant() -> None:
     assert not any(is_same_process(member.pid, member.start_ticks) for member in members)
 
 
+LINGERER = [
+    sys.executable,
+    "-c",
+    "import ctypes, threading, time\n"
+    "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+    "print('ready', flush=True)\n"
+    "ctypes.CDLL(None).pthread_exit(None)",
+]
+
+
+def threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except FileNotFoundError:
+        return 0
+
+
+def test_a_process_that_only_looks_dead_is_ended_too() -> None:
+    parent = [sys.executable, "-c", f"import subprocess; subprocess.run({LINGERER!r})"]
+    with subprocess.Popen(parent, stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        assert leader.stdout.readline() == b"ready\n"
+        while not (dead := [m for m in session_members(leader.pid) if not m.is_alive]):
+            pass
+        assert threads(dead[0].pid) == 2
+        while not kill_session(leader.pid):
+            pass
+        while threads(dead[0].pid) > 1:
+            pass
+
+
 async def test_an_exit_is_noticed_through_the_pidfd_of_anybody() -> None:
     child = subprocess.Popen(SLEEPER)
     pidfd = os.pidfd_open(child.pid)
