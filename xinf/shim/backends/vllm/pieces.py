@@ -25,8 +25,7 @@ def usage_in(data: bytes) -> Usage | None:
     at = data.rfind(USAGE)
     if at < 0:
         return None
-    text = data[at + len(USAGE) :].decode(errors="replace")
-    told: object = _READER.raw_decode(text)[0]
+    told: object = _READER.raw_decode(data[at + len(USAGE) :].decode(errors="replace").lstrip())[0]
     if not isinstance(told, dict):
         return None
     counts = cast("dict[str, Any]", told)
