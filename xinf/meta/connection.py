@@ -32,6 +32,9 @@ DURABLE_PREFIXES = ("models/", "keys/")
 # does not hold up the writers.
 PAGE_ROWS = 256
 
+# Rows of the journal removed at a time: about 2 ms in which no process can write.
+SWEEP_ROWS = 500
+
 # Something that differs whenever anything may have been committed, here or by another process.
 Pulse = tuple[int, int]
 
@@ -113,18 +116,23 @@ class StoreConnection:
         return version
 
     def compact(self, keep_after: int) -> None:
-        """Forget the journal up to and including `keep_after`, or less if it is not that far."""
-        with self._writing():
-            head, compacted = self._head()
-            floor = min(keep_after, head)
-            if floor > compacted:
-                self._sql.execute(sql.COMPACT, (floor,))
-                self._sql.execute(sql.SET_COMPACTED, (floor,))
+        """Declare the journal forgotten up to and including `keep_after`; see `sweep`."""
+        head, compacted = self._head()
+        if min(keep_after, head) > compacted:
+            with self._writing(is_durable=False):
+                self._sql.execute(sql.RAISE_COMPACTED, (keep_after,))
 
     def keep_revisions(self, count: int) -> None:
-        """Forget all of the journal but the last `count` revisions."""
+        """Declare all of the journal forgotten but its last `count` revisions."""
         head, _ = self._head()
         self.compact(head - count)
+
+    def sweep(self) -> bool:
+        """Remove a slice of what is declared forgotten; whether there may be more."""
+        if self._sql.execute(sql.HAS_DUST).fetchone() is None:
+            return False
+        with self._writing(is_durable=False):
+            return self._sql.execute(sql.SWEEP, (SWEEP_ROWS,)).rowcount == SWEEP_ROWS
 
     @contextmanager
     def _transaction(self, keys: Iterable[str]) -> Generator[int]:
@@ -132,9 +140,9 @@ class StoreConnection:
 
         If nothing changes, the revision is not used, and nothing is written or announced.
         """
-        self._be_durable(any(key.startswith(DURABLE_PREFIXES) for key in keys))
+        is_durable = any(key.startswith(DURABLE_PREFIXES) for key in keys)
         self._has_changed = False
-        with self._writing():
+        with self._writing(is_durable=is_durable):
             self._sql.execute(sql.TAKE_REVISION)
             revision, _ = self._head()
             yield revision
@@ -146,8 +154,9 @@ class StoreConnection:
             self._on_commit()
 
     @contextmanager
-    def _writing(self) -> Generator[None]:
+    def _writing(self, *, is_durable: bool) -> Generator[None]:
         """Nobody else writes from the beginning of the block to its commit."""
+        self._be_durable(is_durable)
         try:
             with self._block(sql.BEGIN_WRITE):
                 self.write_marks += 1

@@ -40,10 +40,6 @@ BUSY_TIMEOUT_S = 5.0
 # Closing waits for what was asked for; SQLite's own wait is the longest part of that.
 CLOSE_GRACE_S = 2.0
 
-# The journal is cut at every open, so that the file stays small: about 5 MB at 500 bytes a change.
-# A watcher in another process that is further behind lists again.
-REVISIONS_KEPT_AT_OPEN = 10_000
-
 
 class SqliteStore:
     """A MetaStore; made by `open_store`.
@@ -87,6 +83,16 @@ class SqliteStore:
 
     async def compact(self, keep_after: int) -> None:
         await self._run(partial(self._connection.compact, keep_after))
+        while await self.sweep():
+            pass
+
+    async def keep_revisions(self, count: int) -> None:
+        """Declare the journal forgotten but for its last `count` revisions; `sweep` removes it."""
+        await self._run(partial(self._connection.keep_revisions, count))
+
+    async def sweep(self) -> bool:
+        """Remove a slice of the forgotten journal; whether there may be more."""
+        return await self._run(self._connection.sweep)
 
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Change, None]:
         async for batch in self.watch_batches(prefix, after):
@@ -146,7 +152,6 @@ async def open_store(
         nonlocal connection
         opened = open_file(path, busy_timeout_s=busy_timeout_s, wall=clock.wall())
         connection = StoreConnection(opened.connection, partial(worker.notify, bell.ring))
-        connection.keep_revisions(REVISIONS_KEPT_AT_OPEN)
         return SqliteStore(connection, worker, bell, path, opened.notice)
 
     def closing() -> None:

@@ -39,8 +39,15 @@ and key >= :prefix and key < :prefix || cast(x'ff' as text)
 order by revision, id
 """
 
-COMPACT = "delete from change where revision <= ?"
-SET_COMPACTED = "update head set compacted = ?"
+# First the journal is declared forgotten up to a revision, then its rows go, a slice at a time.
+RAISE_COMPACTED = "update head set compacted = max(compacted, min(revision, ?))"
+HAS_DUST = "select 1 from change where revision <= (select compacted from head) limit 1"
+SWEEP = """
+delete from change where id in (
+    select id from change where revision <= (select compacted from head)
+    order by revision limit ?
+)
+"""
 
 SYNC_FULL = "pragma synchronous = full"
 SYNC_NORMAL = "pragma synchronous = normal"

@@ -195,14 +195,3 @@ async def test_a_place_that_cannot_hold_a_file_is_reported_as_such(path: Path) -
             pass
     assert refused.value.code is ErrorCode.STORE_UNAVAILABLE
     assert str(path) in str(refused.value)
-
-
-async def test_the_journal_is_cut_at_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xinf.meta.sqlite.REVISIONS_KEPT_AT_OPEN", 3)
-    async with open_store(path, SystemClock(), inline=True) as store:
-        for number in range(10):
-            await store.put("k/a", str(number))
-    async with open_store(path, SystemClock(), inline=True) as store:
-        assert await anext(store.watch("", 7)) == Change(8, "k/a", "7")
-    with shell(path) as connection:
-        assert connection.execute("select count(*) from change").fetchone() == (3,)
