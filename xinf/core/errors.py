@@ -49,6 +49,7 @@ class ErrorCode(StrEnum):
     CONFIG_INVALID = "config_invalid"
     NOT_RUNNING = "not_running"
     ALREADY_RUNNING = "already_running"
+    IN_USE = "in_use"
     NOT_FOUND = "not_found"
     TIMED_OUT = "timed_out"
     PORT_IN_USE = "port_in_use"
@@ -108,6 +109,7 @@ KINDS: Mapping[ErrorCode, ErrorKind] = MappingProxyType(
         _C.CONFIG_INVALID: ErrorKind(400, _REQUEST, 2),
         _C.NOT_RUNNING: ErrorKind(503, _SERVER, 3),
         _C.ALREADY_RUNNING: ErrorKind(409, _REQUEST),
+        _C.IN_USE: ErrorKind(409, _REQUEST),
         _C.NOT_FOUND: ErrorKind(404, _REQUEST, 4),
         _C.TIMED_OUT: ErrorKind(504, _SERVER, 5, retryable=True),
         _C.PORT_IN_USE: ErrorKind(409, _SERVER),

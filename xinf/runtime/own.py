@@ -44,6 +44,16 @@ async def check_own_python(python: Path, lock: RuntimeLock, clock: Clock) -> Map
     return cast("Mapping[str, str]", answer["versions"])
 
 
+async def installed_in(python: Path, clock: Clock) -> Mapping[str, str] | None:
+    """Versions of what is installed there, without importing any; None if it does not run."""
+    try:
+        async with clock.timeout(ASK_S):
+            ended = await run_to_end([str(python), "-P", "-c", _QUESTION.format(verify=())], clock)
+        return cast("Mapping[str, str]", json.loads(ended.tail.rpartition("\n")[2])["versions"])
+    except (OSError, TimeoutError, ValueError, KeyError):
+        return None
+
+
 def _unfit(python: Path, lock: RuntimeLock, cause: str) -> XinfError:
     wants = " ".join(f"'{wanted}'" for wanted in lock.wants)
     return XinfError(

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xinf.clock import SystemClock
-from xinf.config.data import config_data
 from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Report, Step
 from xinf.runtime.environment import Environment
-from xinf.runtime.lock import RuntimeLock, read_lock
+from xinf.runtime.lock import RuntimeLock
 from xinf.runtime.locking import file_lock
+from xinf.runtime.locks import SIM, Locks
 from xinf.runtime.needs import DriverOf, check_needs, no_drivers
 from xinf.runtime.own import check_own_python
 from xinf.runtime.preflight import (
@@ -31,7 +31,6 @@ from xinf.runtime.preflight import (
     python_minor,
 )
 
-SIM = "sim"
 # As long as a large runtime may take to download; then its builder hangs.
 OTHER_BUILDER_S = 3600.0
 
@@ -62,7 +61,7 @@ class Runtimes:
         self._wheels = cache_dir / "wheels"
         self._clock = clock or SystemClock()
         self._own_pythons = own_pythons or {}
-        self._locks_dir = locks_dir or config_data("runtimes")
+        self._locks = Locks(locks_dir)
         self._driver_of = driver_of
         # What was verified since this process began.
         self._ready: dict[str, Runtime] = {}
@@ -73,7 +72,7 @@ class Runtimes:
         """
         if variant == SIM or variant in self._own_pythons:
             return
-        lock, minor = self._lock(variant), python_minor()
+        lock, minor = self._locks.get(variant), python_minor()
         check_python(lock, minor)
         check_needs(lock, self._driver_of)
         check_writable(self._home, f"runtime {variant}")
@@ -91,7 +90,7 @@ class Runtimes:
             found = await self._users_own(variant)
         else:
             await asyncio.to_thread(self.preflight, variant)
-            found = await self._built(self._lock(variant), report)
+            found = await self._built(self._locks.get(variant), report)
         self._ready[variant] = found
         return found
 
@@ -115,20 +114,8 @@ class Runtimes:
 
     async def _users_own(self, variant: str) -> Runtime:
         python = self._own_pythons[variant]
-        lock = self._lock(variant)
+        lock = self._locks.get(variant)
         return Runtime(variant, python, await check_own_python(python, lock, self._clock))
-
-    def _lock(self, variant: str) -> RuntimeLock:
-        path = self._locks_dir / f"{variant}.lock"
-        if not path.is_file():
-            known = sorted(each.stem for each in self._locks_dir.glob("*.lock"))
-            raise XinfError(
-                ErrorCode.RUNTIME_UNAVAILABLE,
-                thing=f"runtime {variant}",
-                cause=f"there is none of that name; there are {', '.join([SIM, *known])}",
-                next_step="Choose another engine for this model",
-            )
-        return read_lock(path)
 
 
 def _own_interpreter() -> Runtime:
