@@ -104,6 +104,10 @@ class FakeDaemon:
     moments: Sequence[dict[str, Any]] = ()
     watch_ends: bool = False
     pid: int = field(default_factory=os.getpid)
+    instance: str = "i1"
+    worker_pid: int | None = 1
+    config_problem: str | None = None
+    config_waiting: tuple[str, ...] = ()
     refusal: XinfError | None = None
     raw_answer: web.Response | None = None
     silent: bool = False
@@ -160,6 +164,10 @@ class FakeDaemon:
             "devices": _plain(self.devices),
             "models": _plain(self.models),
             "replicas": _plain(self.replicas),
+            "instance": self.instance,
+            "worker_pid": self.worker_pid,
+            "config_problem": self.config_problem,
+            "config_waiting": self.config_waiting,
             "something_new": True,
         }
 

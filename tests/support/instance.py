@@ -54,12 +54,13 @@ def until(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T
 
 @dataclass
 class Instance:
-    """`root` holds its config, state and sockets; `process` is the control plane."""
+    """`root` holds its config, state and sockets; `process` is that of `command`."""
 
     root: Path
     port: int
     env: Mapping[str, str]
     process: subprocess.Popen[str]
+    command: str = "up"
 
     @property
     def url(self) -> str:
@@ -67,7 +68,7 @@ class Instance:
 
     @property
     def output(self) -> str:
-        return (self.root / "output").read_text()
+        return (self.root / self.command).read_text()
 
     @property
     def sdk(self) -> openai.OpenAI:
@@ -111,6 +112,19 @@ class Instance:
 
         until(look, "/ready")
 
+    def save(self, toml: str) -> None:
+        """Save the config file as careful editors do: a new file takes its place."""
+        new = self.root / "xinf.toml.new"
+        new.write_text(toml)
+        new.replace(self.root / "xinf.toml")
+
+    def chat(self, model: str = "echo") -> str:
+        """An answer of `model`."""
+        ask = [{"role": "user", "content": "Tell me a story about a lighthouse."}]
+        with self.sdk as sdk:
+            whole = sdk.chat.completions.create(model=model, messages=ask, temperature=0)
+        return whole.choices[0].message.content or ""
+
     def stop(self, sign: int = signal.SIGINT) -> int:
         """Ask it to end, and wait for it; its exit code."""
         self.process.send_signal(sign)
@@ -137,15 +151,18 @@ def home(toml: str, **env: str) -> Iterator[tuple[Path, dict[str, str], int]]:
     try:
         yield root, {**kept, **mine}, port
     finally:
+        _end_all_of(root)
         shutil.rmtree(root, ignore_errors=True)
 
 
 @contextmanager
-def start(root: Path, env: Mapping[str, str], port: int, *arguments: str) -> Iterator[Instance]:
-    """`xinf up` in `root`. Leaving the block makes sure that nothing of it is left."""
-    with (root / "output").open("w") as output:
+def start(
+    root: Path, env: Mapping[str, str], port: int, *arguments: str, command: str = "up"
+) -> Iterator[Instance]:
+    """`xinf COMMAND` in `root`. Leaving the block makes sure that nothing of it is left."""
+    with (root / command).open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "xinf", "up", *arguments],
+            [sys.executable, "-m", "xinf", command, *arguments],
             env=env,
             cwd=root,
             text=True,
@@ -154,7 +171,7 @@ def start(root: Path, env: Mapping[str, str], port: int, *arguments: str) -> Ite
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    instance = Instance(root, port, env, process)
+    instance = Instance(root, port, env, process, command)
     try:
         yield instance
     finally:
@@ -181,6 +198,26 @@ def running(toml: str = ECHO, *arguments: str, **env: str) -> Iterator[Instance]
     ):
         instance.wait_ready()
         yield instance
+
+
+@contextmanager
+def pair(toml: str = ECHO, **env: str) -> Iterator[tuple[Instance, Instance]]:
+    """A ready `serve` and its `worker`."""
+    with (
+        home(toml, **env) as (root, environ, port),
+        start(root, environ, port, command="worker") as worker,
+        start(root, environ, port, command="serve") as serve,
+    ):
+        serve.wait_ready()
+        yield serve, worker
+
+
+def _end_all_of(root: Path) -> None:
+    """Kill whatever still has `root` on its command line, as every engine has."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and bytes(root) in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _sessions(instance: Instance) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from xinf.cli.options import Json, NoWait, seconds
 from xinf.cli.output import note, show_json
 
 if TYPE_CHECKING:
+    from xinf.cli.halves import Half
     from xinf.client.admin import AdminClient
 
 
@@ -25,7 +27,8 @@ def down(
 ) -> None:
     """Finish what runs, then stop everything.
 
-    Requests in flight have `server.drain_timeout` to finish; then every engine ends.
+    Requests in flight have `server.drain_timeout` to finish; then every engine ends. Stops
+    `xinf serve` and `xinf worker` as well, whichever of them runs.
 
     \b
       xinf down
@@ -35,52 +38,46 @@ def down(
     Exit codes: 0 stopped, 3 it was not running, 5 it has not ended in time.
     """
     wait_s = None if no_wait else seconds(timeout, "--timeout")
-    pid = ask(lambda client: _down(client, hurry=hurry, wait_s=wait_s))
+    first, *more = ask(lambda client: _down(client, hurry=hurry, wait_s=wait_s))
     if as_json:
-        show_json({"pid": pid, "stopped": not no_wait})
-    else:
+        worker = more[0] if more else None
+        show_json({"pid": first, "worker_pid": worker, "stopped": not no_wait})
+        return
+    for pid in (first, *more):
         note(f"xinf (pid {pid}) {'is stopping' if no_wait else 'has stopped'}")
 
 
-async def _down(client: AdminClient, *, hurry: bool, wait_s: float | None) -> int:
-    # Opened before anything ends, so that it can be no other process that has the pid by now.
-    process = _open((await client.status()).pid)
-    try:
-        pid = await client.shutdown(hurry=hurry)
-        if wait_s is not None and process is not None:
+async def _down(client: AdminClient, *, hurry: bool, wait_s: float | None) -> list[int]:
+    """The processes that were told to end, the one with the doors first."""
+    from xinf.cli.halves import running_halves
+    from xinf.config.paths import client_paths
+
+    state_dir = client_paths(os.environ, Path.cwd()).state_dir
+    async with running_halves(client, state_dir) as halves:
+        if wait_s is None:
+            for half in halves:
+                await half.ask_to_end(hurry=hurry)
+        else:
             note("draining: what runs may finish")
-            await _ended(process, pid, wait_s)
-        return pid
-    finally:
-        if process is not None:
-            os.close(process)
+            await _ended(halves, hurry, wait_s)
+        return [half.pid for half in halves]
 
 
-def _open(pid: int) -> int | None:
-    """A descriptor that becomes readable when `pid` ends; None if it is gone already."""
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
-
-
-async def _ended(process: int, pid: int, wait_s: float) -> None:
-    import asyncio
-
+async def _ended(halves: list[Half], hurry: bool, wait_s: float) -> None:
+    """End one after the other: what is still answered needs its engine."""
     from xinf.clock import SystemClock
     from xinf.core.errors import ErrorCode, XinfError
 
-    loop, gone = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(process, gone.set)
+    half = halves[0]
     try:
         async with SystemClock().timeout(wait_s):
-            await gone.wait()
+            for half in halves:
+                await half.ask_to_end(hurry=hurry)
+                await half.ended()
     except TimeoutError:
         raise XinfError(
             ErrorCode.TIMED_OUT,
-            thing=f"xinf (pid {pid})",
+            thing=f"xinf (pid {half.pid})",
             cause=f"it has not ended within {wait_s:g} s",
             next_step="Wait longer with --timeout, or use `xinf down --hurry`",
         ) from None
-    finally:
-        loop.remove_reader(process)

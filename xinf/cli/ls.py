@@ -21,10 +21,13 @@ def ls(as_json: Json = False) -> None:
     \b
     Exit codes: 0 fine, 3 xinf is not running.
     """
-    models = ask(lambda client: client.models())
+    from xinf.cli.show.notices import warn
+
+    status = ask(lambda client: client.status())
+    warn(status)
     if as_json:
-        show_json(models)
+        show_json(status.models)
         return
     from xinf.cli.show.tables import model_table
 
-    show(model_table(models))
+    show(model_table(status.models))

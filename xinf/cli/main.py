@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from xinf.cli import config, down, launch, logs, ls, ps, status, terminate, up, version
+from xinf.cli import (
+    config,
+    down,
+    launch,
+    logs,
+    ls,
+    ps,
+    serve,
+    status,
+    terminate,
+    up,
+    version,
+    worker,
+)
 from xinf.cli.failures import Commands
 
 _HELP = """One GPU workstation as a private inference service you can trust.
@@ -38,6 +51,8 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(down.down)
+app.command()(serve.serve)
+app.command()(worker.worker)
 app.command()(launch.launch)
 app.command("list")(ls.ls)
 app.command("ls", help="The same as `xinf list`.")(ls.ls)

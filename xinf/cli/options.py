@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from xinf.config.source import ConfigSource
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ConfigFile = Annotated[
@@ -16,6 +20,14 @@ ConfigFile = Annotated[
         help="Use this config file, not XINF_CONFIG, ./xinf.toml or ~/.config/xinf/xinf.toml.",
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(metavar="ENGINE", help="llamacpp, vllm or sim, for models that name none."),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, max=65535, help="Listen here; 0 takes any free port."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -23,6 +35,24 @@ Set = Annotated[
     ),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once, do not follow.")]
+
+
+def config_source(
+    config: Path | None,
+    set_: list[str] | None,
+    *,
+    engine: str | None = None,
+    port: int | None = None,
+) -> ConfigSource:
+    """Where the settings of a process with these options come from."""
+    from xinf.config.source import ConfigSource
+
+    flags = overrides(set_)
+    if engine is not None:
+        flags["defaults.engine"] = engine
+    if port is not None:
+        flags["server.port"] = str(port)
+    return ConfigSource(os.environ, Path.cwd(), config, flags)
 
 
 def overrides(pairs: list[str] | None) -> dict[str, str]:

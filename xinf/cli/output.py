@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -24,6 +25,12 @@ def show(renderable: RenderableType) -> None:
 def note(text: str) -> None:
     """A line about what happens, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """As `note`, for who goes on when its terminal is gone."""
+    with suppress(OSError):
+        note(text)
 
 
 def show_json(value: object) -> None:

@@ -44,12 +44,17 @@ def status(
     \b
     Exit codes: 0 fine, 3 xinf is not running.
     """
-    if as_json:
-        show_json(ask(lambda client: client.status()))
-    elif once or not _is_screen():
-        _print(ask(lambda client: client.status()))
-    else:
+    if not (as_json or once) and _is_screen():
         ask(_live)
+        return
+    from xinf.cli.show.notices import warn
+
+    seen = ask(lambda client: client.status())
+    warn(seen)
+    if as_json:
+        show_json(seen)
+    else:
+        _print(seen)
 
 
 def _is_screen() -> bool:

@@ -19,7 +19,7 @@ from yarl import URL
 
 from xinf.client import views
 from xinf.client.errors import error_from, not_running, timed_out, unreadable
-from xinf.core.json import JsonObject
+from xinf.core.json import JsonObject, JsonValue
 from xinf.core.views import ModelView, ReplicaView
 
 # The daemon answers from memory, or after one durable write: seconds mean that it hangs.
@@ -76,9 +76,13 @@ class AdminClient:
         """Wish a model away; raises NOT_FOUND when there is none of that name."""
         return await self._ask("DELETE", f"models/{quote(name, safe='')}", views.MODEL)
 
-    async def shutdown(self, *, hurry: bool = False) -> int:
-        """Ask the daemon to drain and end (`hurry`: without draining); its pid, to wait for."""
-        return (await self._ask("POST", "shutdown", views.ENDING, {"hurry": hurry})).pid
+    async def shutdown(self, *, hurry: bool = False, restart: bool = False) -> int:
+        """Ask the daemon to drain and end (`hurry`: without draining); its pid, to wait for.
+
+        With `restart` it starts again with the same pid; raises CONFIG_INVALID if it could not.
+        """
+        wish: dict[str, JsonValue] = {"hurry": hurry, **({"restart": True} if restart else {})}
+        return (await self._ask("POST", "shutdown", views.ENDING, wish)).pid
 
     async def watch(self, model: str | None = None) -> AsyncGenerator[views.Moment]:
         """Everything (of `model`) now and at every change; ends when the daemon does."""

@@ -11,7 +11,13 @@ from xinf.core.views import DeviceView, ModelView, ReplicaView
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """The running xinf. `config_file` is None when it runs on defaults alone."""
+    """The running xinf. `config_file` is None when it runs on defaults alone.
+
+    `worker_pid` is the process that runs the engines, None when there is none. `config_problem`
+    says why the file as it is now does not hold, `config_waiting` which changed settings apply at
+    the next restart. `instance` tells this run from the next, which may have the same pid.
+    `device_problems` say what is known to be wrong with devices.
+    """
 
     url: str
     version: str
@@ -21,6 +27,10 @@ class DaemonStatus:
     devices: tuple[DeviceView, ...]
     models: tuple[ModelView, ...]
     replicas: tuple[ReplicaView, ...]
+    instance: str = ""
+    worker_pid: int | None = None
+    config_problem: str | None = None
+    config_waiting: tuple[str, ...] = ()
     device_problems: tuple[str, ...] = ()
 
 

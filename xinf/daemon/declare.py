@@ -9,10 +9,16 @@ from xinf.meta.records import Records
 
 
 async def declare_models(records: Records, specs: Iterable[ModelSpec]) -> None:
-    """Make the declared part of every model equal to `specs`; launches and overrides stay."""
+    """Make the declared part of every model equal to `specs`; launches and overrides stay.
+
+    Records that say so already are not written.
+    """
     declared = {spec.name: spec for spec in specs}
-    for name in sorted({*await records.models.list(), *declared}):
+    standing = await records.models.list()
+    for name in sorted({*standing, *declared}):
         spec = declared.get(name)
+        if name in standing and standing[name].declared == spec:
+            continue
 
         def say(before: ModelIntent | None, spec: ModelSpec | None = spec) -> ModelIntent | None:
             after = declare(before or ModelIntent(), spec)

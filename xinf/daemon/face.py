@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import uuid
 from typing import Any
 
 from xinf import __version__
-from xinf.config.paths import Paths
-from xinf.config.settings import Settings
+from xinf.config.source import Reading
 from xinf.core.clock import Clock
 from xinf.daemon import policies
+from xinf.daemon.lock import holder
+from xinf.daemon.reload import Reload
+from xinf.daemon.roles import Role
+from xinf.daemon.signals import Signals
 from xinf.gateway.admin import About, Admin
 from xinf.gateway.apps import PublicParts, build_admin_app, build_public_app
 from xinf.gateway.health import Readiness
@@ -30,10 +33,11 @@ from xinf.router.router import Router
 class Face:
     """Everything between a client and an engine's session. `mirrors` and `table` need to run."""
 
-    def __init__(self, settings: Settings, paths: Paths, records: Records, clock: Clock) -> None:
-        self._settings = settings
-        self._paths = paths
+    def __init__(self, start: Reading, records: Records, reload: Reload, clock: Clock) -> None:
+        self._settings = start.settings
+        self._state_dir = start.paths.state_dir
         self._records = records
+        self._reload = reload
         self._clock = clock
         self.models = records.models.mirror()
         self.engines = records.engines.mirror()
@@ -50,10 +54,7 @@ class Face:
         return (self.models, self.engines, self.plans, self.progress, self.nodes)
 
     def doors(
-        self,
-        public_socket: socket.socket,
-        admin_socket: socket.socket,
-        shut_down: Callable[[bool], None],
+        self, public_socket: socket.socket, admin_socket: socket.socket, signals: Signals
     ) -> Doors:
         settings, clock = self._settings, self._clock
         limits = policies.limits(settings)
@@ -71,15 +72,16 @@ class Face:
             version=__version__,
             clock=clock,
         )
-        about = About(url_of(public_socket), __version__, self._paths.config_file, clock.now())
+        about = About(url_of(public_socket), __version__, uuid.uuid4().hex, clock.now())
         admin = Admin(
             about=about,
-            settings=settings,
+            config=self._reload,
+            worker=lambda: holder(self._state_dir, Role.WORKER),
             intents=self._records.models,
             snapshots=Snapshots(self._overview, self.table, self._readiness, self.nodes),
             limits=limits,
             clock=clock,
-            shut_down=shut_down,
+            ending=signals,
         )
         return Doors(
             public=build_public_app(public),

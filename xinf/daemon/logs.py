@@ -16,10 +16,10 @@ LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager
-def logging_to(log_dir: Path) -> Generator[None]:
-    """Within the block, what `xinf.*` logs goes to `xinf.log` in `log_dir`."""
-    log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = RotatingFileHandler(log_dir / "xinf.log", maxBytes=LOG_BYTES_MAX, backupCount=1)
+def logging_to(file: Path) -> Generator[None]:
+    """Within the block, what `xinf.*` logs goes to `file`, which nobody else may write."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = RotatingFileHandler(file, maxBytes=LOG_BYTES_MAX, backupCount=1)
     handler.setFormatter(logging.Formatter(LINE))
     root = logging.getLogger("xinf")
     root.addHandler(handler)

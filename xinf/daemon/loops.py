@@ -10,7 +10,8 @@ from xinf.agent.agent import Agent
 from xinf.core.clock import Clock
 from xinf.daemon.face import Face
 from xinf.daemon.planner import Planner
-from xinf.daemon.stop import StopSignal
+from xinf.daemon.reload import Reload
+from xinf.daemon.signals import Signals
 from xinf.gateway.serve import Doors, Serving, serving
 
 
@@ -21,27 +22,29 @@ class Control:
     planner: Planner
     face: Face
     doors: Doors
+    reload: Reload
 
-    def start(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+    def start(self, group: asyncio.TaskGroup, signals: Signals) -> list[asyncio.Task[None]]:
         """Its loops, which run until cancelled."""
         mirrors = (*self.planner.mirrors, *self.face.mirrors)
         return [
             *(group.create_task(mirror.run()) for mirror in mirrors),
             group.create_task(self.planner.run(), name="planner"),
             group.create_task(self.face.table.run(), name="endpoints"),
+            group.create_task(self.reload.run(signals.reread), name="reload"),
         ]
 
 
 async def live(
-    control: Control | None, agent: Agent | None, *, stop: StopSignal, clock: Clock
+    control: Control | None, agent: Agent | None, *, signals: Signals, clock: Clock
 ) -> None:
-    """Plan, serve and reconcile, whichever half is there, until `stop`.
+    """Plan, serve and reconcile, whichever half is there, until `signals` say so.
 
     A loop that fails takes all of it down. What was accepted is finished before the engines are
     stopped, and they are gone on return.
     """
     async with asyncio.TaskGroup() as group:
-        loops = control.start(group) if control else []
+        loops = control.start(group, signals) if control else []
         engines = group.create_task(agent.run(), name="agent") if agent else None
         async with AsyncExitStack() as owned:
             doors = (
@@ -49,8 +52,8 @@ async def live(
                 if control
                 else None
             )
-            loops.append(group.create_task(_hurry(stop, doors, agent), name="hurry"))
-            await stop.drain.wait()
+            loops.append(group.create_task(_hurry(signals, doors, agent), name="hurry"))
+            await signals.drain.wait()
         if agent is not None and engines is not None:
             agent.close()
             await engines
@@ -58,8 +61,8 @@ async def live(
             loop.cancel()
 
 
-async def _hurry(stop: StopSignal, doors: Serving | None, agent: Agent | None) -> None:
-    await stop.hurry.wait()
+async def _hurry(signals: Signals, doors: Serving | None, agent: Agent | None) -> None:
+    await signals.hurry.wait()
     if doors is not None:
         doors.hurry()
     if agent is not None:

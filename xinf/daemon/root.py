@@ -7,8 +7,12 @@ reverse: the doors first, so that what was accepted is finished, then the engine
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 from xinf.agent.agent import Agent, AgentParts
@@ -18,16 +22,18 @@ from xinf.agent.provision import LocalProvision
 from xinf.clock import SystemClock
 from xinf.config.paths import Paths, ensure_private
 from xinf.config.settings import Settings
+from xinf.config.source import Reading
 from xinf.core.clock import Clock
 from xinf.daemon import policies
 from xinf.daemon.declare import declare_models
 from xinf.daemon.face import Face
-from xinf.daemon.lock import role_lock
+from xinf.daemon.lock import holder, role_lock
 from xinf.daemon.logs import logging_to
 from xinf.daemon.loops import Control, live
 from xinf.daemon.planner import Planner
+from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
-from xinf.daemon.stop import StopSignal
+from xinf.daemon.signals import Signals
 from xinf.device.inventory import Inventory, all_backends
 from xinf.engine.channel import EngineChannel
 from xinf.gateway.serve import bind_admin, bind_public
@@ -37,26 +43,35 @@ from xinf.registry.fetch import ModelFiles
 from xinf.runtime.needs import Driver
 from xinf.runtime.provision import Runtimes
 
+log = logging.getLogger("xinf.daemon")
+
 NODE = "local"
 
 
 async def run_daemon(
-    settings: Settings, paths: Paths, *, stop: StopSignal, roles: AbstractSet[Role] = BOTH
+    start: Reading,
+    signals: Signals,
+    *,
+    roles: AbstractSet[Role] = BOTH,
+    say: Callable[[str], None],
 ) -> None:
-    """Serve until `stop`, then leave no process and no socket behind. Raises XinfError."""
-    clock = SystemClock()
+    """Serve until `signals` say so, then leave no process and no socket behind. Raises XinfError.
+
+    `say` is told what a person should know meanwhile, a line at a time.
+    """
+    settings, paths, clock = start.settings, start.paths, SystemClock()
     async with AsyncExitStack() as owned:
         for directory in (paths.state_dir, paths.runtime_dir):
             ensure_private(directory)
         for role in sorted(roles):
             owned.enter_context(role_lock(paths.state_dir, role))
-        owned.callback(_remove_if_empty, paths.runtime_dir)
+        owned.callback(_leave, paths, roles)
         door = (
             owned.enter_context(closing(bind_public(settings.server.host, settings.server.port)))
             if Role.CONTROL in roles
             else None
         )
-        owned.enter_context(logging_to(paths.log_dir))
+        owned.enter_context(logging_to(_log_file(paths, roles)))
 
         store = await owned.enter_async_context(
             open_store(paths.store_file, clock, busy_timeout_s=settings.storage.busy_timeout)
@@ -69,12 +84,16 @@ async def run_daemon(
             await agent.prepare()
         control = None
         if door is not None:
-            await declare_models(records, policies.declared_models(settings))
+            declare = partial(declare_models, records)
+            await declare(policies.declared_models(settings))
             admin_door = owned.enter_context(closing(bind_admin(paths.admin_socket)))
-            face = Face(settings, paths, records, clock)
-            doors = face.doors(door, admin_door, lambda hurry: stop.ask(hurry=hurry))
-            control = Control(build_planner(settings, records, clock), face, doors)
-        await live(control, agent, stop=stop, clock=clock)
+            reload = Reload(start, declare, say, clock)
+            face = Face(start, records, reload, clock)
+            doors = face.doors(door, admin_door, signals)
+            control = Control(build_planner(settings, records, clock), face, doors, reload)
+        log.info("running as %s, pid %d", " and ".join(sorted(roles)), os.getpid())
+        await live(control, agent, signals=signals, clock=clock)
+        log.info("ended in order")
 
 
 def build_planner(settings: Settings, records: Records, clock: Clock) -> Planner:
@@ -112,7 +131,13 @@ def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock
     return Agent(parts, records)
 
 
-def _remove_if_empty(directory: Path) -> None:
-    """The other role may still have its sockets there."""
-    with suppress(OSError):
-        directory.rmdir()
+def _log_file(paths: Paths, roles: AbstractSet[Role]) -> Path:
+    """A worker of its own has a log of its own: two processes cannot rotate one file."""
+    return paths.log_dir / ("worker.log" if Role.CONTROL not in roles else "xinf.log")
+
+
+def _leave(paths: Paths, roles: AbstractSet[Role]) -> None:
+    """Remove the sockets' directory, unless the other role uses it or left something there."""
+    if all(holder(paths.state_dir, role) is None for role in BOTH - roles):
+        with suppress(OSError):
+            paths.runtime_dir.rmdir()

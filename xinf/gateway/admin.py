@@ -6,11 +6,13 @@ durable, and a watch shows what becomes of it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
@@ -34,35 +36,73 @@ WATCH_INTERVAL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What does not change while xinf runs. `started` is the clock's own seconds."""
+    """What does not change while xinf runs. `started` is the clock's own seconds.
+
+    `instance` tells this run from the next, which may have the same pid.
+    """
 
     url: str
     version: str
-    config_file: Path | None
+    instance: str
     started: float
+
+
+class Config(Protocol):
+    """The settings as the config file has them by now, and what is wrong with its last edit."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def file(self) -> Path | None: ...
+
+    @property
+    def problem(self) -> str | None: ...
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Changed settings that apply at the next restart."""
+        ...
+
+    async def look(self) -> None:
+        """Read the file as it is now."""
+        ...
+
+
+class Ending(Protocol):
+    """Both begin the end of the process and return at once."""
+
+    def end(self, *, hurry: bool = False) -> None: ...
+
+    def restart(self, *, hurry: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The handlers. `shut_down(hurry)` begins the end of the process and returns at once."""
+    """The handlers. `worker` looks for the process that runs the engines, and may block."""
 
     about: About
-    settings: Settings
+    config: Config
+    worker: Callable[[], int | None]
     intents: Collection[ModelIntent]
     snapshots: Snapshots
     limits: Limits
     clock: Clock
-    shut_down: Callable[[bool], None]
+    ending: Ending
 
     async def status(self, call: Call) -> web.Response:
         await self.snapshots.overview.synced()
-        about = self.about
+        about, config = self.about, self.config
         status = {
             "url": about.url,
             "version": about.version,
             "pid": os.getpid(),
             "uptime_seconds": round(self.clock.now() - about.started, 3),
-            "config_file": str(about.config_file) if about.config_file else None,
+            "instance": about.instance,
+            "worker_pid": await asyncio.to_thread(self.worker),
+            "config_file": str(config.file) if config.file else None,
+            "config_problem": config.problem,
+            "config_waiting": config.waiting,
             "devices": self.snapshots.devices(),
             "device_problems": self.snapshots.device_problems(),
             "models": self.snapshots.models(),
@@ -121,16 +161,32 @@ class Admin:
 
     async def shutdown(self, call: Call) -> web.Response:
         body = await read_body(call.request, self.limits, self.clock)
-        hurry = parse_object(body).get("hurry") if body else False
-        self.shut_down(hurry is True)
+        told: JsonObject = parse_object(body) if body else {}
+        hurry = told.get("hurry") is True
+        if told.get("restart") is True:
+            await self._check_config()
+            self.ending.restart(hurry=hurry)
+        else:
+            self.ending.end(hurry=hurry)
         return web.json_response({"pid": os.getpid()}, status=202)
+
+    async def _check_config(self) -> None:
+        """Raises CONFIG_INVALID when xinf could not start again with the file as it is."""
+        await self.config.look()
+        if self.config.problem is not None:
+            raise XinfError(
+                ErrorCode.CONFIG_INVALID,
+                thing="restart",
+                cause=f"xinf could not start again: {self.config.problem}",
+                next_step="Mend it first; xinf goes on with what it read before",
+            )
 
     def _launching(
         self, name: str, body: JsonObject
     ) -> Callable[[ModelIntent | None], ModelIntent]:
         """A launch with nothing but a name means a model that is described already."""
         if body.keys() - {"name"}:
-            spec = spec_from_launch(self.settings, name, body)
+            spec = spec_from_launch(self.config.settings, name, body)
             return lambda before: launch(before or ModelIntent(), spec)
 
         def again(before: ModelIntent | None) -> ModelIntent:

@@ -33,7 +33,7 @@ def test_down_hurries_when_told_and_answers_in_json(
 ) -> None:
     daemon.on_shutdown = process.kill
     result = xinf("down", "--hurry", "--json")
-    assert result.json == {"pid": process.pid, "stopped": True}
+    assert result.json == {"pid": process.pid, "worker_pid": None, "stopped": True}
     assert daemon.requests[-1].body == {"hurry": True}
 
 
@@ -46,7 +46,7 @@ def test_down_gives_up_in_time(daemon: FakeDaemon, process: subprocess.Popen[byt
 
 def test_down_does_not_wait_when_told(daemon: FakeDaemon, process: subprocess.Popen[bytes]) -> None:
     result = xinf("down", "--no-wait", "--json")
-    assert result.json == {"pid": process.pid, "stopped": False}
+    assert result.json == {"pid": process.pid, "worker_pid": None, "stopped": False}
 
 
 def test_a_process_that_is_gone_already_is_not_waited_for(daemon: FakeDaemon) -> None:

@@ -8,29 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import config
 from tests.support.admin import FakeDaemon, model, moment, replica
 from xinf.cli.failures import first_told
 from xinf.cli.serving import serve
 from xinf.clock import SystemClock
-from xinf.config.paths import Paths, client_paths
-from xinf.config.settings import Settings
+from xinf.config.source import ConfigSource, Reading
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.states import EngineState, ModelState
-from xinf.daemon.stop import StopSignal
-
-Run = Callable[[Settings, Paths, StopSignal], Awaitable[None]]
+from xinf.daemon.signals import Signals
 
 
-def serving(home: Path, run: Callable[[StopSignal], Awaitable[None]]) -> None:
-    """`up` with `run` as its daemon."""
+def serving(home: Path, run: Callable[[Signals], Awaitable[None]]) -> bool:
+    """`up` with `run` as its daemon; whether it is to start again."""
 
-    async def daemon(settings: Settings, paths: Paths, *, stop: StopSignal) -> None:
+    async def daemon(start: Reading, signals: Signals) -> None:
         async with asyncio.timeout(30):
-            await run(stop)
+            await run(signals)
 
-    settings = config.settings(home)
-    asyncio.run(serve(daemon, settings, client_paths(os.environ, home), SystemClock()))
+    start = ConfigSource(os.environ, home).read()
+    return asyncio.run(serve(daemon, start, SystemClock()))
 
 
 def until_said(capsys: pytest.CaptureFixture[str], said: list[str], text: str) -> Awaitable[None]:
@@ -54,7 +50,7 @@ def test_it_says_where_it_is_when_everything_is_ready(
     ]
     said: list[str] = []
 
-    async def run(stop: StopSignal) -> None:
+    async def run(signals: Signals) -> None:
         await until_said(capsys, said, "OPENAI_API_KEY=xinf")
 
     serving(home, run)
@@ -72,7 +68,7 @@ def test_a_model_that_fails_does_not_keep_the_others_from_being_announced(
     daemon.models = [good, bad]
     daemon.moments = [moment([good, bad], [replica("good/0"), broken])]
     said: list[str] = []
-    serving(home, lambda stop: until_said(capsys, said, "OPENAI_API_KEY=xinf"))
+    serving(home, lambda signals: until_said(capsys, said, "OPENAI_API_KEY=xinf"))
     assert "model bad failed: boom\n" in "".join(said)
     assert '"model": "good"' in "".join(said)
 
@@ -83,7 +79,7 @@ def test_another_xinf_on_the_same_socket_is_not_announced_as_ours(
     daemon.pid = 1
     daemon.moments = [moment(ready=True)]
 
-    async def run(stop: StopSignal) -> None:
+    async def run(signals: Signals) -> None:
         while len(daemon.requests) < 2:
             await asyncio.sleep(0.001)
 
@@ -95,7 +91,7 @@ def test_another_xinf_on_the_same_socket_is_not_announced_as_ours(
 def test_what_the_daemon_raises_is_told_and_nothing_else(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def run(stop: StopSignal) -> None:
+    async def run(signals: Signals) -> None:
         await asyncio.sleep(0)
         raise XinfError(ErrorCode.PORT_IN_USE, cause="port 5090 is taken")
 
@@ -113,12 +109,12 @@ def test_the_first_signal_drains_and_the_second_hurries(
 ) -> None:
     seen: list[tuple[bool, bool]] = []
 
-    async def run(stop: StopSignal) -> None:
+    async def run(signals: Signals) -> None:
         os.kill(os.getpid(), sign)
-        await stop.drain.wait()
-        seen.append((stop.drain.is_set(), stop.hurry.is_set()))
+        await signals.drain.wait()
+        seen.append((signals.drain.is_set(), signals.hurry.is_set()))
         os.kill(os.getpid(), sign)
-        await stop.hurry.wait()
+        await signals.hurry.wait()
 
     before = signal.getsignal(sign)
     serving(home, run)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from xinf.client.admin import AdminClient
 from xinf.clock import SystemClock
 from xinf.config.load import load_settings
 from xinf.config.paths import Paths
+from xinf.config.settings import Settings
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.models import ModelIntent, Override
 from xinf.core.nodes import Device, NodeStatus
@@ -37,14 +39,32 @@ from xinf.meta.records import Records
 class Desk:
     """The admin door over a faked router and a real `models/`."""
 
-    def __init__(self, w: World, store: Records, client: AdminClient) -> None:
+    def __init__(self, w: World, store: Records, client: AdminClient, config: Config) -> None:
         self.w = w
         self.store = store
         self.client = client
-        self.wishes: list[bool] = []
+        self.config = config
+        self.wishes: list[tuple[str, bool]] = []
 
-    def shut_down(self, hurry: bool) -> None:
-        self.wishes.append(hurry)
+    def end(self, *, hurry: bool = False) -> None:
+        self.wishes.append(("end", hurry))
+
+    def restart(self, *, hurry: bool = False) -> None:
+        self.wishes.append(("restart", hurry))
+
+
+@dataclass
+class Config:
+    """A config file; `edit` is what the next look finds wrong with it."""
+
+    settings: Settings
+    file: Path | None = None
+    problem: str | None = None
+    waiting: tuple[str, ...] = ()
+    edit: str | None = None
+
+    async def look(self) -> None:
+        self.problem = self.edit
 
 
 @pytest.fixture
@@ -58,16 +78,17 @@ async def desk() -> AsyncIterator[Desk]:
             records(clock) as store,
             AdminClient(folder / "admin.sock") as client,
         ):
-            made = Desk(w, store, client)
+            made = Desk(w, store, client, Config(settings))
             await store.models.put("a", declared("a"))
             admin = Admin(
-                about=About("http://127.0.0.1:1", "9.9", None, clock.now()),
-                settings=settings,
+                about=About("http://127.0.0.1:1", "9.9", "i1", clock.now()),
+                config=made.config,
+                worker=lambda: 77,
                 intents=store.models,
                 snapshots=Snapshots(w.overview, w.table, Readiness(w.overview, w.table), w.nodes),
                 limits=LIMITS,
                 clock=clock,
-                shut_down=made.shut_down,
+                ending=made,
             )
             server = HttpServer(build_admin_app(admin), clock, LIMITS)
             door = await asyncio.get_running_loop().create_unix_server(
@@ -237,7 +258,34 @@ async def test_a_watcher_that_leaves_is_forgotten(desk: Desk) -> None:
 async def test_shutdown_is_passed_on_and_answers_with_the_pid(desk: Desk) -> None:
     assert await desk.client.shutdown() == os.getpid()
     assert await desk.client.shutdown(hurry=True) == os.getpid()
-    assert desk.wishes == [False, True]
+    assert desk.wishes == [("end", False), ("end", True)]
+
+
+async def test_a_restart_is_passed_on(desk: Desk) -> None:
+    assert await desk.client.shutdown(restart=True) == os.getpid()
+    assert await desk.client.shutdown(restart=True, hurry=True) == os.getpid()
+    assert desk.wishes == [("restart", False), ("restart", True)]
+
+
+async def test_a_restart_with_a_file_that_would_not_be_read_is_refused(desk: Desk) -> None:
+    desk.config.edit = "xinf.toml:3: server.prt: unknown key"
+    with pytest.raises(XinfError) as caught:
+        await desk.client.shutdown(restart=True)
+    assert caught.value.code is ErrorCode.CONFIG_INVALID
+    assert "xinf.toml:3: server.prt: unknown key" in str(caught.value)
+    assert desk.wishes == []
+    assert await desk.client.shutdown() == os.getpid()
+
+
+async def test_status_tells_of_the_file_and_of_the_worker(desk: Desk) -> None:
+    status = await desk.client.status()
+    assert (status.instance, status.worker_pid) == ("i1", 77)
+    assert (status.config_file, status.config_problem, status.config_waiting) == (None, None, ())
+    desk.config.file = Path("/x/xinf.toml")
+    desk.config.problem, desk.config.waiting = "it is wrong", ("server.port",)
+    status = await desk.client.status()
+    assert status.config_file == "/x/xinf.toml"
+    assert (status.config_problem, status.config_waiting) == ("it is wrong", ("server.port",))
 
 
 async def test_a_model_that_nobody_speaks_for_has_no_row(desk: Desk) -> None:

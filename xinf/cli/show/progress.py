@@ -33,6 +33,19 @@ def progress_bars(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) 
     return table
 
 
+def step_bar(step: Step, eta_s: float | None) -> Table:
+    """A row for what is no replica's: what is done, a bar, how much, how long."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row(Text(step.what), _bar(step), Text(_amounts(step, eta_s), style="dim"))
+    return table
+
+
+def step_line(step: Step) -> str:
+    """What is done, and how much of it there is."""
+    size = format_bytes(int(step.total)) if step.unit == "bytes" and step.total > 0 else ""
+    return ", ".join(part for part in (step.what, size) if part)
+
+
 def changed_lines(before: Mapping[str, _Said], after: Mapping[str, _Said]) -> tuple[str, ...]:
     """What is new between two `said`: a line for each that is in another state or step."""
     lines = [line for name, (about, line) in after.items() if before.get(name, ("",))[0] != about]
@@ -64,23 +77,19 @@ def _said(replica: ReplicaView) -> _Said:
 
 
 def _row(replica: ReplicaView) -> tuple[Text | ProgressBar, ...]:
-    step = replica.progress.step if replica.progress else None
+    step, eta_s = (told.step, told.eta_s) if (told := replica.progress) else (None, None)
     about = step.what if step else _why(replica)
     return (
         Text(replica.replica, style="bold"),
         state_text(replica.state),
         Text("" if about == replica.state else about),
         _bar(step),
-        Text(_amounts(replica.progress) if replica.progress else "", style="dim"),
+        Text(_amounts(step, eta_s) if step else "", style="dim"),
     )
 
 
 def _doing(progress: Progress | None) -> str:
-    if progress is None:
-        return ""
-    step = progress.step
-    size = format_bytes(int(step.total)) if step.unit == "bytes" and step.total > 0 else ""
-    return ", ".join(part for part in (step.what, size) if part)
+    return step_line(progress.step) if progress else ""
 
 
 def _why(replica: ReplicaView) -> str:
@@ -94,9 +103,8 @@ def _bar(step: Step | None) -> ProgressBar | Text:
     return ProgressBar(total=step.total, completed=min(step.done, step.total), width=_BAR_WIDTH)
 
 
-def _amounts(progress: Progress) -> str:
-    step = progress.step
-    left = f"{format_seconds(progress.eta_s)} left" if progress.eta_s is not None else ""
+def _amounts(step: Step, eta_s: float | None) -> str:
+    left = f"{format_seconds(eta_s)} left" if eta_s is not None else ""
     return ", ".join(part for part in (_amount(step), left) if part)
 
 

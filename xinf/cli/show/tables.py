@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from rich.table import Table
 from rich.text import Text
 
 from xinf.core.units import format_bytes, format_seconds
 from xinf.core.views import ModelView, ReplicaView
+from xinf.runtime.shelf import RuntimeView
 
 NOTHING = "-"
 _STYLES = {
@@ -18,7 +20,12 @@ _STYLES = {
     "off": "dim",
     "stopped": "dim",
     "asleep": "cyan",
+    "installed": "green",
+    "user": "green",
+    "missing": "dim",
+    "broken": "red",
 }
+_VERSIONS = 2
 
 
 def model_table(models: Sequence[ModelView]) -> Table:
@@ -59,6 +66,23 @@ def replica_table(replicas: Sequence[ReplicaView], now: float) -> Table:
         for replica in replicas
     ]
     return _table(columns, rows, [_reason(replica) for replica in replicas])
+
+
+def runtime_table(runtimes: Sequence[RuntimeView]) -> Table:
+    """`xinf runtime ls`: of many versions those that say most, which come first."""
+    columns = ("RUNTIME", "STATE", "SIZE", "VERSIONS", "PYTHON")
+    rows = [
+        (
+            runtime.variant,
+            state_text(runtime.state),
+            format_bytes(runtime.size_bytes) if runtime.size_bytes else NOTHING,
+            ", ".join(islice((" ".join(pair) for pair in runtime.versions.items()), _VERSIONS))
+            or NOTHING,
+            runtime.python or NOTHING,
+        )
+        for runtime in runtimes
+    ]
+    return _table(columns, rows, [""] * len(rows))
 
 
 def headline(reason: str) -> str:
