@@ -19,6 +19,7 @@ from xinf.meta.store import (
     Delete,
     Entry,
     Expect,
+    LeaseState,
     Listing,
     Operation,
     Put,
@@ -91,6 +92,28 @@ class StoreConnection:
             for operation in operations:
                 self._apply(operation)
         return revision if self._has_changed else revision - 1
+
+    def read_lease(self, name: str) -> LeaseState | None:
+        row = self._sql.execute(sql.LEASE, (name,)).fetchone()
+        return None if row is None else LeaseState(*row)
+
+    def take_lease(self, name: str, holder: str, seen: LeaseState | None) -> int | None:
+        counter = None if seen is None else seen.counter
+        with self._writing(is_durable=False):
+            terms = {"name": name, "holder": holder, "seen": counter}
+            if self._sql.execute(sql.TAKE_LEASE, terms).rowcount == 0:
+                return None
+            taken = self.read_lease(name)
+        assert taken is not None
+        return taken.epoch
+
+    def renew_lease(self, name: str, holder: str, epoch: int) -> bool:
+        with self._writing(is_durable=False):
+            return self._sql.execute(sql.RENEW_LEASE, (name, holder, epoch)).rowcount == 1
+
+    def release_lease(self, name: str, holder: str, epoch: int) -> None:
+        with self._writing(is_durable=False):
+            self._sql.execute(sql.RELEASE_LEASE, (name, holder, epoch))
 
     def page_after(self, prefix: str, after: int, seen: Pulse | None) -> Page | None:
         """What changed below `prefix` after a revision; None if nothing was committed since `seen`.

@@ -4,6 +4,7 @@
     change  the journal: every change of an entry, with the revision of its transaction
     head    one row: the last revision, the revision up to which the journal is compacted, and
             whether a transaction of xinf's own is under way (never 1 for anyone else to see)
+    lease   who holds which lease (see `meta.leases`); not journalled, for it moves all the time
 
 A migration is only ever added at the end. A file that knows one that we do not is of a newer xinf.
 """
@@ -66,6 +67,14 @@ def migrations() -> Migrations:
             not_null={"revision", "compacted", "is_open"},
         )
         head.insert({"id": 1, "revision": 0, "compacted": 0, "is_open": 0})
+
+    @steps(name="0002_leases")
+    def leases(db: Database) -> None:  # pyright: ignore[reportUnusedFunction]
+        db.table("lease").create(
+            {"name": str, "holder": str, "epoch": int, "counter": int},
+            pk="name",
+            not_null={"epoch", "counter"},
+        )
 
     return steps
 

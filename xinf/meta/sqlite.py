@@ -26,7 +26,7 @@ from xinf.meta.doorbell import Doorbell
 from xinf.meta.failures import explain, explained
 from xinf.meta.neighbours import Neighbours, listening
 from xinf.meta.opening import alone, open_file
-from xinf.meta.store import Change, Delete, Entry, Expect, Listing, Operation, Put
+from xinf.meta.store import Change, Delete, Entry, Expect, LeaseState, Listing, Operation, Put
 from xinf.meta.worker import Inline, OwnThread, Worker
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ CLOSE_GRACE_S = 2.0
 
 
 class SqliteStore:
-    """A MetaStore; made by `open_store`.
+    """A MetaStore, and a LeaseTable; made by `open_store`.
 
     `notice` tells of a damaged file that was set aside at opening. Every method may raise
     XinfError: DISK_FULL, STORE_CORRUPT, STORE_UNAVAILABLE.
@@ -93,6 +93,18 @@ class SqliteStore:
     async def sweep(self) -> bool:
         """Remove a slice of the forgotten journal; whether there may be more."""
         return await self._run(self._connection.sweep)
+
+    async def read_lease(self, name: str) -> LeaseState | None:
+        return await self._run(partial(self._connection.read_lease, name))
+
+    async def take_lease(self, name: str, holder: str, seen: LeaseState | None) -> int | None:
+        return await self._run(partial(self._connection.take_lease, name, holder, seen))
+
+    async def renew_lease(self, name: str, holder: str, epoch: int) -> bool:
+        return await self._run(partial(self._connection.renew_lease, name, holder, epoch))
+
+    async def release_lease(self, name: str, holder: str, epoch: int) -> None:
+        await self._run(partial(self._connection.release_lease, name, holder, epoch))
 
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Change, None]:
         async for batch in self.watch_batches(prefix, after):

@@ -58,3 +58,16 @@ DATA_VERSION = "pragma data_version"
 MARK_CHANGED = """
 create temp trigger change_made after insert on main.change begin select xinf_change_made(); end
 """
+
+LEASE = "select holder, epoch, counter from lease where name = ?"
+TAKE_LEASE = """
+insert into lease (name, holder, epoch, counter) values (:name, :holder, 1, 1)
+on conflict (name) do update
+set holder = excluded.holder, epoch = epoch + 1, counter = counter + 1 where counter = :seen
+"""
+RENEW_LEASE = """
+update lease set counter = counter + 1 where name = ? and holder = ? and epoch = ?
+"""
+RELEASE_LEASE = """
+update lease set counter = counter + 1, holder = null where name = ? and holder = ? and epoch = ?
+"""

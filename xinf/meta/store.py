@@ -66,6 +66,18 @@ class Expect:
 Operation: TypeAlias = Put | Delete | Expect
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """A lease as it stands. `holder` None: it was let go.
+
+    `epoch` grows with every taking, `counter` with every renewal, taking and release.
+    """
+
+    holder: str | None
+    epoch: int
+    counter: int
+
+
 class Conflict(Exception):
     """An Expect did not hold, and nothing was written. `actual` None: the key does not exist."""
 
@@ -138,4 +150,22 @@ class MetaStore(Protocol):
 
     async def compact(self, keep_after: int) -> None:
         """Forget the journal up to and including revision `keep_after`."""
+        ...
+
+
+class LeaseTable(Protocol):
+    """Leases as rows: atomic steps without any notion of time (see `meta.leases`). No revisions."""
+
+    async def read_lease(self, name: str) -> LeaseState | None: ...
+
+    async def take_lease(self, name: str, holder: str, seen: LeaseState | None) -> int | None:
+        """Take it if it still stands as `seen`: the new epoch, or None if it has moved."""
+        ...
+
+    async def renew_lease(self, name: str, holder: str, epoch: int) -> bool:
+        """Move the counter; False if the lease is no longer `holder`'s of that epoch."""
+        ...
+
+    async def release_lease(self, name: str, holder: str, epoch: int) -> None:
+        """Let it go, if it is still held; whoever wants it need not wait."""
         ...
