@@ -11,6 +11,7 @@ from xinf.cli import (
     logs,
     ls,
     ps,
+    runtime,
     serve,
     status,
     terminate,
@@ -61,6 +62,7 @@ app.command()(logs.logs)
 app.command()(status.status)
 app.command()(terminate.terminate)
 app.command()(version.version)
+app.add_typer(runtime.app, name="runtime")
 app.add_typer(config.app, name="config")
 
 

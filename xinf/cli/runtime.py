@@ -184,7 +184,7 @@ async def _remove(place: _Place, variant: str, users: list[str]) -> int:
     from xinf.runtime.remove import in_use, remove_runtime
 
     own = await place.shelf.view(variant)
-    if users and own.size_bytes:
+    if users and own.state == "installed":
         raise in_use(variant, users)
     freed = await remove_runtime(place.cache_dir, variant, place.clock)
     if not freed:

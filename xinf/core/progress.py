@@ -21,6 +21,23 @@ class Step:
 Report: TypeAlias = Callable[[Step], None]
 
 
+class Pace:
+    """How fast steps go on, one told after the other; a new `what` begins anew."""
+
+    def __init__(self) -> None:
+        self._first: Step | None = None
+        self._first_at = 0.0
+
+    def eta_s(self, step: Step, now: float) -> float | None:
+        """Seconds left at the mean pace since the first step of that name; None = unknown."""
+        if self._first is None or self._first.what != step.what:
+            self._first, self._first_at = step, now
+        gained, elapsed_s = step.done - self._first.done, now - self._first_at
+        if gained <= 0 or elapsed_s <= 0 or step.total <= 0:
+            return None
+        return max(step.total - step.done, 0.0) * elapsed_s / gained
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A step of one replica, with the seconds it will probably still take (None = unknown)."""
