@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +14,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import VirtualClock, settle
+from tests.support.hammer import ENDS, PREFIXES, Watcher, Writer, check, replay
 from tests.support.hurry import HurriedClock
 from xinf.clock import SystemClock
 from xinf.meta.sqlite import NET_S, SqliteStore, open_store
-from xinf.meta.store import Change, Conflict, Delete, Expect, Listing, Operation, Put, StoreClosed
+from xinf.meta.store import Change, Conflict, Put, StoreClosed
 
-PREFIXES = ("", "a/", "b/", "a/1")
 LONG_S = 20.0
 
 
@@ -33,68 +32,7 @@ async def two_stores() -> AsyncIterator[tuple[SqliteStore, SqliteStore]]:
             yield one, two
 
 
-class Writer:
-    """Writes with one store what `random` says, and keeps what was really committed."""
-
-    def __init__(self, store: SqliteStore, name: str, seed: int) -> None:
-        self.store, self.name, self.random = store, name, random.Random(seed)
-        self.committed: dict[int, Sequence[Operation]] = {}
-
-    async def write(self, transactions: int) -> None:
-        for number in range(transactions):
-            operations = [*self.some_writes(f"{self.name}.{number}")]
-            is_doomed = self.random.random() < 0.3
-            try:
-                doom = [Expect("a/0", -1)] if is_doomed else []
-                revision = await self.store.transact([*operations, *doom])
-            except Conflict:
-                assert is_doomed
-            else:
-                assert revision not in self.committed
-                self.committed[revision] = operations
-
-    def some_writes(self, value: str) -> list[Operation]:
-        """At least one write of a value that never was before, so that something changes."""
-        keys = [f"{room}/{number}" for room in "ab" for number in range(3)]
-        chosen = self.random.sample(keys, self.random.randint(1, 3))
-        writes: list[Operation] = [Put(key, value) for key in chosen[:2]]
-        return [*writes, *(Delete(key) for key in chosen[2:])]
-
-
-class Watcher:
-    """Lists, then watches from there, in the middle of everything."""
-
-    def __init__(self, store: SqliteStore, prefix: str) -> None:
-        self.store, self.prefix = store, prefix
-        self.listing = Listing((), 0)
-        self.seen: list[Change] = []
-
-    async def list(self) -> None:
-        self.listing = await self.store.list_prefix(self.prefix)
-
-    async def watch_until(self, last: str) -> None:
-        async for change in self.store.watch(self.prefix, self.listing.revision):
-            self.seen.append(change)
-            if change.value == last and change.key.endswith("/end"):
-                return
-
-
-def replay(committed: dict[int, Sequence[Operation]]) -> tuple[list[Change], dict[str, Change]]:
-    """Every change that the commits made, in order, and the state they led to."""
-    changes: list[Change] = []
-    state: dict[str, Change] = {}
-    for revision, operations in sorted(committed.items()):
-        for operation in operations:
-            if isinstance(operation, Put):
-                state[operation.key] = Change(revision, operation.key, operation.value)
-                changes.append(state[operation.key])
-            elif isinstance(operation, Delete) and state.pop(operation.key, None):
-                changes.append(Change(revision, operation.key, None))
-    return changes, state
-
-
 async def run_together(seed: int, writers: int, transactions: int, delays: list[int]) -> None:
-    ends = [Put("a/1/end", "last"), Put("b/end", "last")]
     async with two_stores() as stores, asyncio.timeout(LONG_S):
         writing = [Writer(stores[index % 2], f"w{index}", seed + index) for index in range(writers)]
         watching: list[Watcher] = []
@@ -105,14 +43,13 @@ async def run_together(seed: int, writers: int, transactions: int, delays: list[
                 for index, delay in enumerate(delays):
                     for _ in range(delay):
                         await stores[0].get("a/0")
-                    watcher = Watcher(stores[index % 2], PREFIXES[index % len(PREFIXES)])
+                    watcher = Watcher(PREFIXES[index % len(PREFIXES)])
                     watching.append(watcher)
-                    await watcher.list()
-                    watches.create_task(watcher.watch_until("last"))
-            # Each prefix gets its end in one transaction; "" sees two, and stops at the first.
-            last = await stores[0].transact(ends)
+                    await watcher.list(stores[index % 2])
+                    watches.create_task(watcher.watch(stores[index % 2]))
+            last = await stores[0].transact(ENDS)
         committed = {revision: ops for each in writing for revision, ops in each.committed.items()}
-        committed[last] = ends
+        committed[last] = ENDS
         assert sorted(committed) == list(range(1, last + 1))
         changes, state = replay(committed)
         for watcher in watching:
@@ -121,21 +58,6 @@ async def run_together(seed: int, writers: int, transactions: int, delays: list[
         assert {entry.key: entry.revision for entry in final.entries} == {
             key: change.revision for key, change in state.items()
         }
-
-
-def check(watcher: Watcher, changes: list[Change]) -> None:
-    below = [change for change in changes if change.key.startswith(watcher.prefix)]
-    after = [change for change in below if change.revision > watcher.listing.revision]
-    if watcher.prefix == "":
-        after = after[:-1]
-    assert watcher.seen == after
-    before = [change for change in below if change.revision <= watcher.listing.revision]
-    state = {change.key: change for change in before}
-    assert {(entry.key, entry.value, entry.revision) for entry in watcher.listing.entries} == {
-        (change.key, change.value, change.revision)
-        for change in state.values()
-        if change.value is not None
-    }
 
 
 # No shrinking: real threads do not fail the same way twice, and a lost change costs its deadline.
