@@ -22,6 +22,8 @@ LIBRARY = "libnvidia-ml.so.1"
 NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 3, 4, 6
 FUNCTION_NOT_FOUND, VERSION_MISMATCH = 13, 25
 GPU_IS_LOST, RESET_REQUIRED = 15, 16
+# A driver that will not tell one thing, and is well otherwise: old ones, virtual machines.
+_UNTOLD = frozenset({NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND})
 # What its own words do not say.
 _MEANINGS: Mapping[int, str] = MappingProxyType(
     {
@@ -55,7 +57,7 @@ class Card:
     bus_id: str
     uuid: str
     name: str
-    compute_capability: str
+    compute_capability: str | None
     memory_total: int
     memory_free: int
     processes: tuple[DeviceProcess, ...]
@@ -95,7 +97,7 @@ class Nvml:
             self._module = None
 
     def driver(self) -> str:
-        return str(self._ask("nvmlSystemGetDriverVersion"))
+        return str(self._told("nvmlSystemGetDriverVersion") or "unknown")
 
     def count(self) -> int:
         """Cards of this session; `card` takes 0 up to this, in the order of the PCI bus."""
@@ -103,13 +105,15 @@ class Nvml:
 
     def card(self, index: int) -> Card:
         handle = self._ask("nvmlDeviceGetHandleByIndex", index)
-        major, minor = self._ask("nvmlDeviceGetCudaComputeCapability", handle)
+        place = self._told("nvmlDeviceGetPciInfo", handle)
+        capability = self._told("nvmlDeviceGetCudaComputeCapability", handle)
         memory = self._memory(handle)
         return Card(
-            bus_id=_text(self._ask("nvmlDeviceGetPciInfo", handle).busId).lower(),
+            # NVML counts by the bus as well.
+            bus_id=_text(place.busId).lower() if place else f"{index:08x}",
             uuid=_text(self._ask("nvmlDeviceGetUUID", handle)),
             name=_text(self._ask("nvmlDeviceGetName", handle)),
-            compute_capability=f"{major}.{minor}",
+            compute_capability=".".join(map(str, capability)) if capability else None,
             memory_total=int(memory.total),
             memory_free=int(memory.free),
             processes=self._processes(handle),
@@ -143,14 +147,9 @@ class Nvml:
         )
 
     def _running(self, kind: str, handle: object) -> list[Any]:
-        try:
-            found = self._ask(f"nvmlDeviceGet{kind}RunningProcesses", handle)
-        except NvmlError as error:
-            # Windows' subsystem for Linux and some virtual machines hide them.
-            if error.code not in {NOT_SUPPORTED, NO_PERMISSION, FUNCTION_NOT_FOUND}:
-                raise
-            return []
-        return cast("list[Any]", found)
+        # Windows' subsystem for Linux and some virtual machines hide them.
+        found = self._told(f"nvmlDeviceGet{kind}RunningProcesses", handle)
+        return cast("list[Any]", found or [])
 
     def _process_name(self, pid: int) -> str:
         """Its program; empty where it has ended meanwhile, or lives in another container."""
@@ -158,6 +157,15 @@ class Nvml:
             told = _text(self._ask("nvmlSystemGetProcessName", pid)).strip()
             return told.rpartition("/")[2] if told.startswith("/") else told
         return ""
+
+    def _told(self, function: str, *arguments: object) -> Any:
+        """The answer, None where the driver has none to this question."""
+        try:
+            return self._ask(function, *arguments)
+        except NvmlError as error:
+            if error.code not in _UNTOLD:
+                raise
+            return None
 
     def _ask(self, function: str, *arguments: object) -> Any:
         return _ask(self._module, function, *arguments)

@@ -83,7 +83,9 @@ def _check_driver(lock: RuntimeLock, least: str, driver: Driver) -> None:
             f"it needs an NVIDIA {wanted}, and none works here{why}",
             "Install or repair the driver, or use the runtime for the CPU",
         )
-    if _numbers(driver.version) < _numbers(least):
+    # A driver that does not tell its version is not judged by it.
+    version = _numbers(driver.version)
+    if version and version < _numbers(least):
         raise _unmet(
             lock,
             f"it needs an NVIDIA {wanted}, and this machine has {driver.version}",

@@ -135,6 +135,30 @@ def test_a_process_that_computes_and_draws_is_one_process(driver: Driver, watch:
     assert [tuple(each.values()) for each in second["processes"]] == [(300, "python3", 1024 * MIB)]
 
 
+def test_a_driver_that_will_not_tell_one_thing_tells_the_others(
+    driver: Driver, watch: Watch
+) -> None:
+    untold = (
+        "refuse|nvmlDeviceGetPciInfo_v3|13",
+        "refuse|nvmlDeviceGetCudaComputeCapability|3",
+        "refuse|nvmlSystemGetDriverVersion|3",
+    )
+    driver.tell(RTX_5090, SECOND_5090, extra=untold)
+    seen = watch.look()
+    assert [(each["uuid"], each["index"]) for each in seen["devices"]] == [
+        (RTX_5090.uuid, 0),
+        (SECOND_5090.uuid, 1),
+    ]
+    assert {each["compute_capability"] for each in seen["devices"]} == {None}
+    assert {each["driver"] for each in seen["devices"]} == {"unknown"}
+    assert seen["problems"] == []
+
+
+def test_a_slow_driver_is_waited_for(driver: Driver, watch: Watch) -> None:
+    driver.tell(RTX_5090, extra=("slow|30",))
+    assert [told(device) for device in watch.look()["devices"]] == [row(RTX_5090, 0)]
+
+
 def test_a_driver_that_hides_processes_is_well(driver: Driver, watch: Watch) -> None:
     lists = ("Compute", "Graphics")
     hidden = tuple(f"refuse|nvmlDeviceGet{each}RunningProcesses_v3|3" for each in lists)

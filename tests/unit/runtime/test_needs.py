@@ -72,6 +72,7 @@ def test_headers_are_those_of_the_python_that_runs(
         ("570.26", "570.26", True),
         ("570.9", "570.26", False),
         ("550.163.01", "570", False),
+        ("unknown", "570", True),
     ],
 )
 def test_driver_versions_are_compared_as_numbers(version: str, least: str, is_enough: bool) -> None:
