@@ -137,7 +137,7 @@ def engine_config(
     return EngineConfig(
         engine=resolved.engine,
         runtime=resolved.runtime,
-        source=spec.source,
+        source=resolved.source,
         served_names=(spec.name, *spec.aliases),
         context=resolved.context,
         dtype=spec.dtype,

