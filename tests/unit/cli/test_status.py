@@ -42,6 +42,7 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
             "cuda:0",
             compute_capability="12.0",
             processes=(DeviceProcess(7, "Xorg", 100),),
+            driver="580.95.05",
         )
     ]
     daemon.models, daemon.replicas = [model()], [replica()]
@@ -60,6 +61,7 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
             "memory_used": 4 * 1024**3,
             "memory_claimed": 2 * 1024**3,
             "processes": [{"pid": 7, "name": "Xorg", "memory_bytes": 100}],
+            "driver": "580.95.05",
         }
     ]
     assert status["models"] == xinf("ls", "--json").json
