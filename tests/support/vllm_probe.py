@@ -42,7 +42,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
 
 def parse(**args: object) -> Any:
     parser = names.argument_parser()
-    machine = settings.Machine(names.is_cpu(), 0)
+    machine = settings.Machine(names.is_cpu(), kv_endpoint="ipc:///x")
     return settings.parse(options(**args), parser, names.actions(parser), machine)
 
 
@@ -115,7 +115,7 @@ def configuration() -> str:
 
 def arguments() -> str:
     known = names.actions(names.argument_parser())
-    chosen = settings.choices(options(), settings.Machine(is_cpu=True, device_bytes=0))
+    chosen = settings.choices(options(), settings.Machine(is_cpu=True, kv_endpoint="ipc:///x"))
     own = ["enable_auto_tool_choice", "tool_call_parser", "gpu_memory_utilization"]
     return lacks(known, [*settings.TAKEN, *chosen, *own])
 

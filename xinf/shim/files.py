@@ -24,15 +24,16 @@ class StatusFile:
     def __init__(self, socket: Path, instance: str) -> None:
         self._path = socket.with_name(socket.name + ".status")
         self._instance = instance
-        self._phase = ""
+        self._said = ("", "")
         self._written_at = 0.0
 
     def report(self, phase: str, progress: float = 0.0, message: str = "") -> None:
-        """Say where the start is. A change within a phase may be skipped if it comes quickly."""
+        """Say where the start is. Mere progress may be skipped if it comes quickly."""
         now = time.monotonic()
-        if phase == self._phase and now - self._written_at < STATUS_INTERVAL_SECONDS:
+        is_mere_progress = (phase, message) == self._said
+        if is_mere_progress and now - self._written_at < STATUS_INTERVAL_SECONDS:
             return
-        self._phase, self._written_at = phase, now
+        self._said, self._written_at = (phase, message), now
         replace_json(
             self._path,
             {

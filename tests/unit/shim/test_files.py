@@ -31,6 +31,13 @@ def test_a_new_phase_is_written_at_once_and_leaves_no_other_file(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["s.status"]
 
 
+def test_a_new_message_is_written_at_once(tmp_path: Path) -> None:
+    status = StatusFile(tmp_path / "s", "i-1")
+    for message in ("", "reading", "computing"):
+        status.report("loading", message=message)
+        assert read(tmp_path / "s.status")["message"] == message
+
+
 def test_quick_progress_is_not_written_every_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,19 @@ def test_embeddings_are_not_streamed_whatever_the_body_says() -> None:
     assert read(EMBEDDINGS, body, "small").body == body
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        (COMPLETIONS, b'{"prompt": ""}'),
+        (COMPLETIONS, b'{"prompt": [1, 2]}'),
+        (COMPLETIONS, b'{"prompt_embeds": "x"}'),
+        (EMBEDDINGS, b'{"messages": []}'),
+    ],
+)
+def test_every_shape_of_prompt_that_vllm_has_passes(endpoint: str, body: bytes) -> None:
+    assert read(endpoint, body, "small").body == body
+
+
 def test_null_is_as_good_as_nothing() -> None:
     body = chat(model=None, stream=None, stream_options=None)
     assert read(CHAT, body, "small").body == body
@@ -78,6 +91,9 @@ def test_messages_of_every_kind_pass(messages: list[object]) -> None:
         (CHAT, b"{}", "missing_required_parameter", "messages"),
         (COMPLETIONS, b"{}", "missing_required_parameter", "prompt"),
         (EMBEDDINGS, b"{}", "missing_required_parameter", "input"),
+        (COMPLETIONS, b'{"prompt": 7}', "invalid_type", "prompt"),
+        (EMBEDDINGS, b'{"input": {}}', "invalid_type", "input"),
+        (EMBEDDINGS, b'{"input": []}', "invalid_value", "input"),
         (CHAT, b'{"messages": "hello"}', "invalid_type", "messages"),
         (CHAT, b'{"messages": []}', "invalid_value", "messages"),
         (CHAT, b'{"messages": ["hello"]}', "invalid_type", "messages[0]"),

@@ -30,7 +30,7 @@ def test_a_chat_model_makes_text_and_an_encoder_vectors() -> None:
     chat = capabilities(("generate",), has_tool_parser=True)
     assert {name for name, each in chat.items() if each.supported} == {
         "chat", "completions", "logprobs", "structured_output", "tools", "cancel_in_prefill",
-        "metrics",
+        "metrics", "kv_events",
     }  # fmt: skip
     encoder = capabilities(("embed",), has_tool_parser=False)
     assert {name for name, each in encoder.items() if each.supported} == {

@@ -1,13 +1,21 @@
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 
 from xinf.shim.backends.base import EngineOptions
-from xinf.shim.backends.vllm.settings import AUTO_CONTEXT, GIB, Machine, parse, tidy
+from xinf.shim.backends.vllm.settings import (
+    AUTO_CONTEXT,
+    GIB,
+    Machine,
+    check_source,
+    parse,
+    tidy,
+)
 from xinf.shim.options import BadOptions
 
-CPU = Machine(is_cpu=True, device_bytes=0)
+CPU = Machine(is_cpu=True)
 GPU = Machine(is_cpu=False, device_bytes=32 * GIB)
 
 
@@ -37,13 +45,12 @@ def parsed(
     context: int | None = None,
     dtype: str = "auto",
     memory_bytes: int = 0,
-    source: str = "/models/small",
     **args: object,
 ) -> argparse.Namespace:
     options = EngineOptions(
         engine="vllm",
         instance="i",
-        source=source,
+        source="/models/small",
         served_names=("small", "other/name"),
         private_dir="/p",
         context=context,
@@ -137,8 +144,12 @@ def test_a_dtype_that_vllm_does_not_know_is_refused() -> None:
     assert "dtype" in refusal(dtype="float99")
 
 
-def test_a_gguf_file_is_refused_before_anything_else() -> None:
-    assert "converted" in refusal(source="/models/small.gguf", no_such_argument=1)
+@pytest.mark.parametrize(("name", "said"), [("small.gguf", "converted"), ("", "config.json")])
+def test_what_is_no_model_of_vllms_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(BadOptions, match=said):
+        check_source(tmp_path / name)
+    (tmp_path / "config.json").touch()
+    check_source(tmp_path)
 
 
 def test_what_pydantic_wraps_around_a_sentence_is_taken_off() -> None:

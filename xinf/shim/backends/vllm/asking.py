@@ -20,6 +20,8 @@ EMBEDDINGS = "/v1/embeddings"
 
 # Where the prompt stands in a body; it must be there.
 PROMPTS: Mapping[str, str] = {CHAT: "messages", COMPLETIONS: "prompt", EMBEDDINGS: "input"}
+# What vLLM takes in its place.
+INSTEAD: Mapping[str, tuple[str, ...]] = {"prompt": ("prompt_embeds",), "input": ("messages",)}
 STREAMING = (CHAT, COMPLETIONS)
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
@@ -56,16 +58,18 @@ def read(endpoint: str, data: bytes, served_name: str) -> Asked:
 
 def _check_prompt(body: Mapping[str, object], param: str) -> None:
     prompt = body.get(param)
+    if prompt is None and any(name in body for name in INSTEAD.get(param, ())):
+        return
     if prompt is None:
         raise missing(param)
-    if param != "messages":
-        return
-    if not isinstance(prompt, list):
-        raise invalid_type(param, "an array of objects", prompt)
-    if not prompt:
-        raise invalid_value(param, "it must hold at least one message, but is empty")
-    for index, message in enumerate(cast("list[object]", prompt)):
-        _check_message(message, f"{param}[{index}]")
+    if not isinstance(prompt, list) and (param == "messages" or not isinstance(prompt, str)):
+        wanted = "an array of objects" if param == "messages" else "a string or an array"
+        raise invalid_type(param, wanted, prompt)
+    if prompt == []:
+        raise invalid_value(param, "it must hold at least one entry, but is empty")
+    if param == "messages":
+        for index, message in enumerate(cast("list[object]", prompt)):
+            _check_message(message, f"{param}[{index}]")
 
 
 def _check_message(message: object, at: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ from xinf.shim.backends.base import (
     RequestFailed,
     Usage,
 )
-from xinf.shim.backends.optional import EngineMetrics
+from xinf.shim.backends.optional import EngineMetrics, KVChange
 from xinf.shim.backends.vllm import asking
 from xinf.shim.backends.vllm.environment import prepare
 from xinf.shim.backends.vllm.facts import capabilities, count_parameters
 from xinf.shim.backends.vllm.memory import SessionMemory
 from xinf.shim.backends.vllm.relay import Relay
+from xinf.shim.backends.vllm.residency import Residency, Tell
+from xinf.shim.backends.vllm.settings import check_source
 from xinf.shim.backends.vllm.stats import Account
 
 if TYPE_CHECKING:
@@ -42,24 +45,26 @@ INLINE_BYTES_MAX = 256 * 1024
 
 
 class VllmBackend:
-    """Implements EngineBackend and TellsMetrics."""
+    """Implements EngineBackend, TellsMetrics and TellsKVEvents."""
 
     def __init__(self) -> None:
         self._tasks = Tasks()
         self._account = Account()
         self._memory = SessionMemory()
+        self._residency = Residency()
         self._engine: Engine | None = None
         self._relay: Relay | None = None
         self._parameters = 0
 
     def build(self, options: EngineOptions, report: Report) -> None:
+        check_source(Path(options.source))
         report("loading", 0.0, "importing vLLM")
-        prepare(options, os.environ)
+        kv_endpoint = prepare(options, os.environ)
         # Not before now: it takes ten seconds, and reads the environment.
         from xinf.shim.backends.vllm.engine import Engine
 
         self._served_name = options.served_names[0]
-        self._engine = Engine.start(options, self._account.note, report)
+        self._engine = Engine.start(options, kv_endpoint, self._account.note, report)
         if not self._engine.facts.quantization:
             self._parameters = count_parameters(Path(options.source))
 
@@ -67,6 +72,7 @@ class VllmBackend:
         engine = self._loaded
         app = await engine.serve()
         self._relay = Relay(app, self._served_name, engine.lost)
+        self._tasks.start(engine.follow_kv(self._residency.follow), "follow the KV cache")
         await self._warm_up()
         await self._memory.look()
         self._tasks.start(self._memory.run(), "look at memory")
@@ -99,11 +105,20 @@ class VllmBackend:
 
     def kv_cache(self) -> KVCache | None:
         facts = self._loaded.facts
+        if facts.blocks <= 1:
+            return None  # an encoder keeps nothing
         used = round(facts.blocks * self._account.kv_usage)
         return KVCache(facts.blocks, used, facts.block_size, facts.kv_bytes)
 
     def broken(self) -> str:
         return self._engine.lost() if self._engine is not None else ""
+
+    def kv_snapshot(self) -> Sequence[KVChange]:
+        return self._residency.snapshot()
+
+    def subscribe_kv(self, tell: Tell) -> Callable[[], None]:
+        self._residency.listeners.add(tell)
+        return lambda: self._residency.listeners.discard(tell)
 
     async def metrics(self) -> EngineMetrics:
         return EngineMetrics(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xinf.shim.backends.base import EngineOptions, Report
@@ -17,9 +17,11 @@ from xinf.shim.backends.vllm.causes import Log
 from xinf.shim.backends.vllm.environment import prepare_eager_cpu
 from xinf.shim.backends.vllm.facts import Facts
 from xinf.shim.backends.vllm.relay import App
+from xinf.shim.backends.vllm.residency import News
 from xinf.shim.backends.vllm.settings import AUTO_CONTEXT, Machine, parse, tidy
 from xinf.shim.backends.vllm.stats import Step
 from xinf.shim.death import forks_die_with_us
+from xinf.shim.log import say
 from xinf.shim.options import BadOptions
 
 # EngineCore ends its requests and its workers within this, or is killed.
@@ -42,11 +44,15 @@ class Engine:
 
     @classmethod
     def start(
-        cls, options: EngineOptions, on_step: Callable[[Step], None], report: Report
+        cls,
+        options: EngineOptions,
+        kv_endpoint: str,
+        on_step: Callable[[Step], None],
+        report: Report,
     ) -> Engine:
         """Blocks until the model is loaded. Raises BadOptions before anything is, or LoadFailed."""
         report("loading", 0.2, "checking settings")
-        args, config = settings_of(options)
+        args, config = settings_of(options, kv_endpoint)
         if names.is_cpu() and args.enforce_eager:
             prepare_eager_cpu(os.environ)
         report("loading", 0.3, "vLLM starts its processes and loads the weights")
@@ -81,6 +87,24 @@ class Engine:
             self._lost = f"vLLM's EngineCore is gone: {self._log.cause() or 'it was killed'}"
         return self._lost
 
+    async def follow_kv(self, take: Callable[[int, Sequence[News]], None]) -> None:
+        """Hand on what vLLM tells of its KV cache, each message with its number, for ever."""
+        socket = names.kv_socket(self._engine)
+        if socket is None:
+            return
+        try:
+            while True:
+                _, number, payload = await socket.recv_multipart()
+                try:
+                    news = names.read_kv(payload)
+                except Exception as problem:
+                    # Then it counts as missed, and what was known before is forgotten.
+                    say(f"a KV event of vLLM's is not understood: {type(problem).__name__}")
+                else:
+                    take(int.from_bytes(number, "big"), news)
+        finally:
+            socket.close()
+
     async def exposition(self) -> bytes:
         return await asyncio.to_thread(names.exposition)
 
@@ -89,10 +113,11 @@ class Engine:
         await asyncio.to_thread(names.stop, self._engine, STOP_SECONDS)
 
 
-def settings_of(options: EngineOptions) -> tuple[Namespace, Any]:
+def settings_of(options: EngineOptions, kv_endpoint: str) -> tuple[Namespace, Any]:
     """The settings and the configuration that they make. Raises BadOptions."""
     parser = names.argument_parser()
-    machine = Machine(names.is_cpu(), 0 if names.is_cpu() else names.device_bytes())
+    is_cpu = names.is_cpu()
+    machine = Machine(is_cpu, 0 if is_cpu else names.device_bytes(), kv_endpoint)
     args = parse(options, parser, names.actions(parser), machine)
     try:
         names.check(args)

@@ -23,13 +23,17 @@ CPU_KV_VARIABLE = "VLLM_CPU_KVCACHE_SPACE"
 PLUGIN = "xinf_death_signal"
 
 SOCKETS = "z"
+KV_SOCKET = "kv"
 SOCKET_PATH_BYTES_MAX = 107
 # vLLM names its sockets by a UUID.
 SOCKET_NAME_BYTES = 36
 
 
-def prepare(options: EngineOptions, environ: MutableMapping[str, str]) -> None:
-    """Change `environ` for an engine with `options`; what a user has set stays where it can."""
+def prepare(options: EngineOptions, environ: MutableMapping[str, str]) -> str:
+    """Change `environ` for an engine with `options`; what a user has set stays where it can.
+
+    Returns the endpoint that KV events may be published on, "" if there is no place for one.
+    """
     environ.update(SILENT)
     # The source is a folder on this disk: what is not in it is not to be fetched either.
     environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -40,8 +44,10 @@ def prepare(options: EngineOptions, environ: MutableMapping[str, str]) -> None:
     if "VLLM_PLUGINS" in environ:
         environ["VLLM_PLUGINS"] = f"{environ['VLLM_PLUGINS']},{PLUGIN}"
     sockets = _sockets(Path(options.private_dir))
-    if sockets is not None:
-        environ["VLLM_RPC_BASE_PATH"] = str(sockets)
+    if sockets is None:
+        return ""
+    environ["VLLM_RPC_BASE_PATH"] = str(sockets)
+    return f"ipc://{sockets / KV_SOCKET}"
 
 
 def prepare_eager_cpu(environ: MutableMapping[str, str]) -> None:

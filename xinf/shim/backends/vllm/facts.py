@@ -49,7 +49,7 @@ def capabilities(tasks: Collection[str], has_tool_parser: bool) -> Mapping[str, 
         "embeddings": YES if embeds else Capability(False, "this model makes text, not embeddings"),
         "cancel_in_prefill": YES,
         "metrics": YES,
-        "kv_events": Capability(False, "vLLM's KV cache events are not followed yet"),
+        "kv_events": YES if "generate" in tasks else Capability(False, "it keeps no KV cache"),
         "sleep": Capability(False, "idle models are stopped, not put to sleep"),
     }
 

@@ -14,7 +14,11 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+import zmq
+import zmq.asyncio
 from prometheus_client import generate_latest
+from vllm.distributed.kv_events import AllBlocksCleared, BlockRemoved, BlockStored, KVEventBatch
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.app import build_app
@@ -28,7 +32,9 @@ from vllm.v1.metrics.loggers import StatLoggerBase
 from vllm.v1.metrics.prometheus import get_prometheus_registry
 from vllm.version import __version__ as VERSION  # noqa: N812
 
+from xinf.shim.backends.optional import BlocksCleared, BlocksRemoved
 from xinf.shim.backends.vllm.facts import Facts
+from xinf.shim.backends.vllm.residency import News, Stored
 from xinf.shim.backends.vllm.stats import Step
 
 CONTEXT = UsageContext.OPENAI_API_SERVER
@@ -130,6 +136,62 @@ def core_processes(engine: Any) -> list[multiprocessing.process.BaseProcess]:
 def exposition() -> bytes:
     """Metrics of vLLM itself, as Prometheus' text."""
     return generate_latest(get_prometheus_registry())
+
+
+# The KV cache
+
+
+def kv_socket(engine: Any) -> Any | None:
+    """Where vLLM's events arrive, each as [topic, number, payload]; None if it has none."""
+    source = engine.get_kv_event_sources().get(0)
+    if source is None:
+        return None
+    socket = zmq.asyncio.Context.instance().socket(zmq.SUB)
+    socket.setsockopt(zmq.RCVHWM, 0)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.subscribe(b"")
+    socket.connect(source.endpoint)
+    return socket
+
+
+def read_kv(payload: bytes) -> list[News]:
+    """What one message of the socket tells."""
+    events = _KV_READER.decode(payload).events
+    return [news for news in map(_kv_news, events) if news is not None]
+
+
+_KV_READER = msgspec.msgpack.Decoder(KVEventBatch)
+
+
+def _kv_news(event: Any) -> News | None:
+    # Other groups are other kinds of layers over the same tokens.
+    if getattr(event, "group_idx", 0):
+        return None
+    match event:
+        case BlockStored():
+            return Stored(
+                hashes=tuple(map(_kv_name, event.block_hashes)),
+                parent=_kv_name(event.parent_block_hash),
+                token_ids=event.token_ids,
+                block_size=event.block_size,
+                medium=event.medium or "",
+                is_plain=event.lora_name is None and not any(event.extra_keys or ()),
+            )
+        case BlockRemoved():
+            return BlocksRemoved(tuple(map(_kv_name, event.block_hashes)), event.medium or "")
+        case AllBlocksCleared():
+            return BlocksCleared()
+    return None
+
+
+def _kv_name(name: int | bytes | None) -> bytes:
+    """By default vLLM publishes the lower 64 bits of a hash."""
+    if name is None:
+        return b""
+    return name if isinstance(name, bytes) else name.to_bytes(8, "big")
+
+
+# Figures
 
 
 def _step_logger(on_step: Callable[[Step], None]) -> type[Any]:

@@ -20,6 +20,9 @@ CPU_KV_BYTES = GIB
 # "The most that fits": vLLM looks how much context its memory allows.
 AUTO_CONTEXT = -1
 
+# What a model's folder must hold: Hugging Face's form, or Mistral's.
+CONFIGS = ("config.json", "params.json")
+
 _OUR_FACE = "nothing: the engine is reached through xinf alone"
 # What xinf decides itself, with where to say it instead.
 TAKEN: Mapping[str, str] = {
@@ -31,6 +34,7 @@ TAKEN: Mapping[str, str] = {
     "config": "`engine_args`",
     "enable_prompt_tokens_details": "nothing: usage always tells them",
     "enable_log_requests": "nothing: prompts are not written to logs",
+    "kv_events_config": "nothing: xinf follows the KV cache itself",
     **dict.fromkeys(
         (
             "host", "port", "uds", "api_key", "root_path", "middleware", "headless", "grpc",
@@ -46,21 +50,30 @@ TAKEN: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where the engine will run. `device_bytes` is all memory of one device."""
+    """Where the engine will run. `device_bytes` is all memory of one device, `kv_endpoint` where
+    vLLM is to publish what its KV cache holds; empty = nowhere.
+    """
 
     is_cpu: bool
-    device_bytes: int
+    device_bytes: int = 0
+    kv_endpoint: str = ""
 
 
 def parse(
     options: EngineOptions, parser: ArgumentParser, known: Mapping[str, Action], machine: Machine
 ) -> Namespace:
     """The settings for `options`. Raises BadOptions naming the argument that cannot be."""
-    if Path(options.source).suffix == ".gguf":
-        raise BadOptions("vLLM loads no GGUF file; it must be converted to safetensors before")
     args = {**choices(options, machine), **_checked(options.args, known)}
     parser.error = _refuse  # argparse's own would end the process and say nothing to anybody
     return parser.parse_args(list(command_line(options, args, known)))
+
+
+def check_source(source: Path) -> None:
+    """Raises BadOptions for what cannot be a model of vLLM's, before anything takes long."""
+    if source.suffix == ".gguf":
+        raise BadOptions("vLLM loads no GGUF file; it must be converted to safetensors before")
+    if not any((source / name).is_file() for name in CONFIGS):
+        raise BadOptions(f"there is no model in {source}: it has no {CONFIGS[0]}")
 
 
 def choices(options: EngineOptions, machine: Machine) -> dict[str, object]:
@@ -70,6 +83,12 @@ def choices(options: EngineOptions, machine: Machine) -> dict[str, object]:
         # Under vLLM's default a request's priority would be taken and ignored.
         "scheduling_policy": "priority",
     }
+    if machine.kv_endpoint:
+        chosen["kv_events_config"] = {
+            "enable_kv_cache_events": True,
+            "publisher": "zmq",
+            "endpoint": machine.kv_endpoint,
+        }
     if machine.is_cpu:
         # Compiling takes more than a minute of every start, and needs a compiler on the machine.
         chosen["enforce_eager"] = True
