@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from xinf.agent.agent import Agent
 from xinf.core.clock import Clock
@@ -35,8 +37,17 @@ class Control:
         ]
 
 
+# A loop that runs beside the others until everything else has ended.
+Chore = Callable[[], Coroutine[Any, Any, None]]
+
+
 async def live(
-    control: Control | None, agent: Agent | None, *, signals: Signals, clock: Clock
+    control: Control | None,
+    agent: Agent | None,
+    chores: Iterable[Chore],
+    *,
+    signals: Signals,
+    clock: Clock,
 ) -> None:
     """Plan, serve and reconcile, whichever half is there, until `signals` say so.
 
@@ -45,6 +56,7 @@ async def live(
     """
     async with asyncio.TaskGroup() as group:
         loops = control.start(group, signals) if control else []
+        loops += [group.create_task(chore()) for chore in chores]
         engines = group.create_task(agent.run(), name="agent") if agent else None
         async with AsyncExitStack() as owned:
             doors = (

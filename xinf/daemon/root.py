@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, closing, suppress
@@ -27,9 +28,10 @@ from xinf.core.clock import Clock
 from xinf.daemon import policies
 from xinf.daemon.declare import declare_models
 from xinf.daemon.face import Face
+from xinf.daemon.liveness import Liveness, lease_of
 from xinf.daemon.lock import holder, role_lock
 from xinf.daemon.logs import logging_to
-from xinf.daemon.loops import Control, live
+from xinf.daemon.loops import Chore, Control, live
 from xinf.daemon.planner import Planner
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
@@ -37,6 +39,8 @@ from xinf.daemon.signals import Signals
 from xinf.device.inventory import Inventory, all_backends
 from xinf.engine.channel import EngineChannel
 from xinf.gateway.serve import bind_admin, bind_public
+from xinf.meta.compaction import keep_short
+from xinf.meta.leases import Lease
 from xinf.meta.records import Records
 from xinf.meta.sqlite import open_store
 from xinf.registry.fetch import ModelFiles
@@ -77,11 +81,13 @@ async def run_daemon(
             open_store(paths.store_file, clock, busy_timeout_s=settings.storage.busy_timeout)
         )
         records = Records(store)
+        chores: list[Chore] = []
         agent = None
         if Role.WORKER in roles:
             adopt_orphans()
             agent = build_agent(settings, paths, records, clock)
             await agent.prepare()
+            chores.append(Lease(store, lease_of(NODE), _holder(), clock).keep)
         control = None
         if door is not None:
             declare = partial(declare_models, records)
@@ -91,8 +97,9 @@ async def run_daemon(
             face = Face(start, records, reload, clock)
             doors = face.doors(door, admin_door, signals)
             control = Control(build_planner(settings, records, clock), face, doors, reload)
+            chores += [Liveness(records, store, clock).run, partial(keep_short, store, clock)]
         log.info("running as %s, pid %d", " and ".join(sorted(roles)), os.getpid())
-        await live(control, agent, signals=signals, clock=clock)
+        await live(control, agent, chores, signals=signals, clock=clock)
         log.info("ended in order")
 
 
@@ -129,6 +136,11 @@ def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock
         socket_dir=paths.engine_socket_dir,
     )
     return Agent(parts, records)
+
+
+def _holder() -> str:
+    """A name for this process that no other ever had: pids come again."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _log_file(paths: Paths, roles: AbstractSet[Role]) -> Path:
