@@ -22,8 +22,9 @@ def ready_pid(instance: Instance, *but: int) -> int:
     """The process that serves `echo`, once it is none of `but`."""
 
     def look() -> int:
-        rows = [row for row in instance.ps() if row["model"] == "echo" and row["state"] == "ready"]
-        return next((row["pid"] for row in rows if row["pid"] not in but), 0)
+        rows = instance.status()["replicas"]
+        ready = [row for row in rows if row["model"] == "echo" and row["state"] == "ready"]
+        return next((row["pid"] for row in ready if row["pid"] not in but), 0)
 
     return until(look, "a ready engine")
 
@@ -50,7 +51,7 @@ def test_each_says_what_it_does(halves: tuple[Instance, Instance]) -> None:
     until(lambda: "OPENAI_BASE_URL" in serve.output, "the banner")
     assert f"xinf serves {serve.url}/v1" in serve.output
     assert "echo/0: ready (serving)" in worker.output
-    assert json.loads(serve.cli("status", "--json").stdout)["worker_pid"] == worker.process.pid
+    assert serve.status()["worker_pid"] == worker.process.pid
 
 
 def test_a_role_that_is_taken_is_refused_with_its_holder(halves: tuple[Instance, Instance]) -> None:

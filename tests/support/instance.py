@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,13 +17,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import openai
 
 from xinf.agent.process import session_members
+from xinf.client.admin import AdminClient
+from xinf.config.paths import client_paths
 
 # Generous: a machine under load is slow, and no test asserts how fast things are.
 PATIENCE_S = 90.0
@@ -94,6 +97,17 @@ class Instance:
 
     def ps(self) -> list[dict[str, Any]]:
         return self.listing("ps")
+
+    def status(self) -> dict[str, Any]:
+        """What `xinf status --json` says, asked without a process of its own: for looking often."""
+        paths = client_paths(self.env, self.root)
+
+        async def ask() -> dict[str, Any]:
+            async with AdminClient(paths.admin_socket) as client:
+                return asdict(await client.status())
+
+        with asyncio.Runner() as runner:
+            return runner.run(ask())
 
     def get(self, path: str) -> int:
         """The status of a GET; 0 if nobody answers."""

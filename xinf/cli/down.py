@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xinf.cli.asking import ask
-from xinf.cli.options import Json, NoWait, seconds
+from xinf.cli.options import Hurry, Json, NoWait, seconds
 from xinf.cli.output import note, show_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def down(
-    hurry: Annotated[bool, typer.Option("--hurry", help="Do not wait for requests.")] = False,
+    hurry: Hurry = False,
     no_wait: NoWait = False,
     timeout: Annotated[
         str, typer.Option(metavar="DURATION", help="How long to wait for its end.")

@@ -1,7 +1,8 @@
 """Which files hold which logs. Their names are the launcher's and the daemon's; they are only read.
 
 An engine's log is `<model>-<index>.log`, appended to at every start of that replica. The daemon's
-is `xinf.log`; when it is full it becomes `xinf.log.1` and begins anew.
+is `xinf.log`; when it is full it becomes `xinf.log.1` and begins anew. A worker that is a process of
+its own has `worker.log` in the same way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.placement import model_of, replica_name
 
 DAEMON = "xinf.log"
-_OLDER = "xinf.log.1"
+_OWN = ("xinf", "worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ def parse_wanted(text: str | None) -> Wanted:
 def find_logs(log_dir: Path, wanted: Wanted) -> tuple[Log, ...]:
     """The logs that are there now, in the order of their replicas."""
     if not wanted.model:
-        file, older = log_dir / DAEMON, log_dir / _OLDER
-        return (Log("xinf", file, older if older.exists() else None),) if file.exists() else ()
+        own = (_own_log(log_dir, name) for name in _OWN)
+        return tuple(log for log in own if log.file.exists())
     return tuple(
         Log(replica, file) for replica, file in _replicas(log_dir) if _is_wanted(replica, wanted)
     )
@@ -86,6 +87,11 @@ def nothing_found(wanted: Wanted, log_dir: Path, known: Iterable[str]) -> XinfEr
     return XinfError(
         ErrorCode.NOT_FOUND, thing=f"log of {wanted.name}", cause=cause, next_step=next_step
     )
+
+
+def _own_log(log_dir: Path, name: str) -> Log:
+    older = log_dir / f"{name}.log.1"
+    return Log(name, log_dir / f"{name}.log", older if older.exists() else None)
 
 
 def _is_wanted(replica: str, wanted: Wanted) -> bool:

@@ -11,6 +11,7 @@ from xinf.cli import (
     logs,
     ls,
     ps,
+    restart,
     runtime,
     serve,
     status,
@@ -31,6 +32,7 @@ _HELP = """One GPU workstation as a private inference service you can trust.
   xinf logs NAME -f                what its engine says
   xinf launch NAME --source S      one more model
   xinf down                        finish what runs, then stop everything
+  xinf restart                     the same xinf anew, e.g. for settings that need it
 """
 _EPILOG = """\b
 Exit codes: 0 fine, 1 failed, 2 usage or config, 3 not running, 4 not found, 5 timed out.
@@ -52,6 +54,7 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(down.down)
+app.command()(restart.restart)
 app.command()(serve.serve)
 app.command()(worker.worker)
 app.command()(launch.launch)

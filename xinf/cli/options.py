@@ -34,6 +34,7 @@ Set = Annotated[
         "--set", metavar="KEY=VALUE", help="Any setting, e.g. --set server.port=0. Repeatable."
     ),
 ]
+Hurry = Annotated[bool, typer.Option("--hurry", help="Do not wait for requests.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once, do not follow.")]
 
 

@@ -29,19 +29,24 @@ def role_lock(state_dir: Path, role: Role) -> Generator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip()
-            raise XinfError(
-                ErrorCode.ALREADY_RUNNING,
-                thing=f"{_SPOKEN[role]} on {state_dir}",
-                cause=f"is already running, as pid {holder or 'unknown'}",
-                next_step="Use it (`xinf ps`), stop it (`xinf down`), or set XINF_STATE_DIR "
-                "and XINF_SERVER__PORT for a second one",
-            ) from None
+            told = os.read(descriptor, 32).decode(errors="replace").strip()
+            raise taken(state_dir, role, told) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def taken(state_dir: Path, role: Role, pid: str) -> XinfError:
+    """What is told to whoever wants a role that the process `pid` has."""
+    return XinfError(
+        ErrorCode.ALREADY_RUNNING,
+        thing=f"{_SPOKEN[role]} on {state_dir}",
+        cause=f"is already running, as pid {pid or 'unknown'}",
+        next_step="Use it (`xinf ps`), stop it (`xinf down`), or set XINF_STATE_DIR "
+        "and XINF_SERVER__PORT for a second one",
+    )
 
 
 def holder(state_dir: Path, role: Role) -> int | None:

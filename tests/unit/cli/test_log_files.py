@@ -42,6 +42,12 @@ def test_without_a_name_it_is_the_daemon_s_log_with_the_one_before(logs: Path) -
     assert log.older == logs / "xinf.log.1"
 
 
+def test_a_worker_of_its_own_has_a_log_of_its_own(logs: Path) -> None:
+    (logs / "worker.log").touch()
+    assert found(logs, None) == ["xinf", "worker"]
+    assert "worker" not in found(logs, "echo")
+
+
 def test_other_files_are_nobody_s_log(logs: Path) -> None:
     assert found(logs, "cli") == []
     assert found(logs, "xinf") == []

@@ -124,3 +124,50 @@ def test_the_first_signal_drains_and_the_second_hurries(
     assert drains == "draining: what runs may finish within 30 s; Ctrl-C again hurries"
     assert hurries == "hurrying: what still runs is cut off"
     assert stopped == "xinf has stopped"
+
+
+def test_a_signal_while_it_restarts_means_the_end(home: Path) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    async def run(signals: Signals) -> None:
+        signals.restart()
+        os.kill(os.getpid(), signal.SIGTERM)
+        while signals.again.is_set():
+            await asyncio.sleep(0.001)
+        seen.append((signals.drain.is_set(), signals.hurry.is_set()))
+
+    assert serving(home, run) is False
+    assert seen == [(True, False)]
+
+
+def test_a_restart_is_told_to_whoever_started_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def run(signals: Signals) -> None:
+        signals.restart()
+
+    assert serving(home, run) is True
+    assert capsys.readouterr().err == "xinf starts again\n"
+
+
+def test_a_hangup_asks_to_look_at_the_config_file(home: Path) -> None:
+    async def run(signals: Signals) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await signals.reread.wait()
+        assert not signals.drain.is_set()
+
+    before = signal.getsignal(signal.SIGHUP)
+    assert serving(home, run) is False
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+def test_nohup_keeps_a_hangup_away(home: Path) -> None:
+    async def run(signals: Signals) -> None:
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        serving(home, run)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

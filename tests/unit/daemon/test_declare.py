@@ -29,3 +29,11 @@ async def test_an_override_outlives_the_same_file_but_not_an_edit() -> None:
         edited = ModelSpec("a", engine="sim", replicas=2)
         await declare_models(store, [edited])
         assert await store.models.get("a") == ModelIntent(declared=edited)
+
+
+async def test_records_that_say_so_already_are_not_written() -> None:
+    async with records(VirtualClock()) as store:
+        await declare_models(store, [A, B])
+        before = (await store.models.snapshot()).revision
+        await declare_models(store, [B, A])
+        assert (await store.models.snapshot()).revision == before
