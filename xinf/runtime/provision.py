@@ -105,6 +105,9 @@ class Runtimes:
         turn = file_lock(self._home / f"{name}.lock", self._clock, waiting)
         try:
             async with self._clock.timeout(OTHER_BUILDER_S), turn:
+                known = self._ready.get(lock.variant)
+                if known is not None and known.python.exists():
+                    return known  # another replica's start has seen to it meanwhile
                 if await environment.problem():
                     await environment.build(report)
         except TimeoutError as error:

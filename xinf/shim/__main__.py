@@ -24,7 +24,7 @@ from xinf.shim.log import adopt_libraries, say
 from xinf.shim.options import Arguments, BadOptions, ShimOptions, read_arguments, read_options
 
 # An engine's own threads can keep an interpreter from ending; then the process is simply left.
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 1.0
 
 # What this process creates is for its owner alone.
 PRIVATE = 0o077
