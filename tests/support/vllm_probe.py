@@ -29,7 +29,8 @@ def options(**args: object) -> EngineOptions:
 
 prepare(options(), os.environ)
 
-from xinf.shim.backends.vllm import errors, names, relay, settings, stats  # noqa: E402
+from xinf.shim.backends import optional  # noqa: E402
+from xinf.shim.backends.vllm import errors, names, relay, residency, settings, stats  # noqa: E402
 
 
 def lacks(known: Iterable[str], wanted: Iterable[str]) -> str:
@@ -65,7 +66,13 @@ def engine() -> str:
     )
     methods = lacks(
         dir(names.AsyncLLM),
-        ["reset_mm_cache", "get_supported_tasks", "get_num_unfinished_requests", "errored"],
+        [
+            "reset_mm_cache",
+            "get_supported_tasks",
+            "get_num_unfinished_requests",
+            "get_kv_event_sources",
+            "errored",
+        ],
     )
     stop = lacks(parameters(names.AsyncLLM.shutdown), ["timeout"])
     return ", ".join(filter(None, (start, methods, stop)))
@@ -99,6 +106,30 @@ def steps() -> str:
     found = names._step(scheduler, iteration)
     empty = names._step(None, None) == stats.Step()
     return "" if found == wanted and empty else str(dataclasses.asdict(found))
+
+
+def kv_events() -> str:
+    import msgspec
+    from vllm.distributed.kv_events import (
+        AllBlocksCleared,
+        BlockRemoved,
+        BlockStored,
+        KVEventBatch,
+    )
+
+    block = BlockStored([1, 2], None, [5] * 8, 4, None, "GPU", None)
+    salted = BlockStored([b"x"], 2, [5] * 4, 4, None, None, None, extra_keys=[("salt",)])
+    other = BlockRemoved([9], "GPU", group_idx=1)
+    events = [block, salted, BlockRemoved([1], None), other, AllBlocksCleared()]
+    found = names.read_kv(msgspec.msgpack.encode(KVEventBatch(0.0, events)))
+    one, two = (number.to_bytes(8, "big") for number in (1, 2))
+    wanted = [
+        residency.Stored((one, two), b"", [5] * 8, 4, "GPU"),
+        residency.Stored((b"x",), two, [5] * 4, 4, is_plain=False),
+        optional.BlocksRemoved((one,)),
+        optional.BlocksCleared(),
+    ]
+    return "" if found == wanted else str(found)
 
 
 def configuration() -> str:
@@ -177,8 +208,8 @@ def plugin() -> str:
 
 
 CHECKS = (
-    release, serving, engine, logger, steps, configuration, arguments, parsed, refused, headers,
-    words, variables, counting, plugin,
+    release, serving, engine, logger, steps, kv_events, configuration, arguments, parsed, refused,
+    headers, words, variables, counting, plugin,
 )  # fmt: skip
 
 
