@@ -88,6 +88,21 @@ def test_a_model_that_fails_is_told_and_the_others_serve() -> None:
         assert it.chat()
 
 
+def test_who_does_not_wait_for_it_leaves_it_starting() -> None:
+    with place(ECHO + "[models.echo.sim]\nload_seconds = 300\n") as it:
+        late = it.cli("up", "--detach", "--timeout", "2s", check=False)
+        assert late.returncode == 5
+        assert "not ready" in late.stderr
+        pid = until(it.status, "an answer")["pid"]
+        assert it.cli("down", "--hurry").returncode == 0
+        with start(it.root, it.env, it.port, "--detach") as second:
+            until(lambda: "echo/0: loading" in second.output, "its progress")
+            assert second.stop(signal.SIGINT) == 130
+            other = it.status()["pid"]
+            assert other != pid
+            assert f"goes on in the background (pid {other})" in second.output
+
+
 def test_restart_is_the_same_process_with_new_engines() -> None:
     with running() as it:
         (before,) = it.ps()

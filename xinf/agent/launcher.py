@@ -125,6 +125,8 @@ class LocalLauncher:
         socket = self._socket_dir / f"{instance}.sock"
         # Stable for a replica, so that what an engine keeps there outlives a restart.
         private = self._socket_dir / _private_name(assignment.replica)
+        # The other half of xinf removes the directory when it ends and finds it empty.
+        self._socket_dir.mkdir(mode=0o700, exist_ok=True)
         private.mkdir(mode=0o700, exist_ok=True)
         config = config_of(socket)
         write_private(config, json.dumps(_options(assignment, launch, instance, private)))

@@ -1,8 +1,8 @@
 """Which files hold which logs. Their names are the launcher's and the daemon's; they are only read.
 
 An engine's log is `<model>-<index>.log`, appended to at every start of that replica. The daemon's
-is `xinf.log`; when it is full it becomes `xinf.log.1` and begins anew. A worker that is a process of
-its own has `worker.log` in the same way.
+is `xinf.log`; when it is full it becomes `xinf.log.1` and begins anew. A worker that is a process
+of its own has `worker.log` in the same way.
 """
 
 from __future__ import annotations

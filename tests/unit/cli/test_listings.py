@@ -71,6 +71,22 @@ def test_ls_is_a_plain_table_when_nobody_looks(daemon: FakeDaemon) -> None:
     assert all(line == line.rstrip() for line in lines)
 
 
+@pytest.mark.parametrize("command", ["ls", "ls --json", "status --once", "status --json"])
+def test_what_is_amiss_with_xinf_itself_is_said_beside_the_listing(
+    daemon: FakeDaemon, command: str
+) -> None:
+    assert xinf(*command.split()).err == ""
+    daemon.worker_pid = None
+    daemon.config_problem = "xinf.toml:3: server.prt: unknown key. Did you mean port?"
+    daemon.config_waiting = ("server.host", "server.port")
+    worker, refused, waiting = xinf(*command.split()).err.splitlines()
+    assert worker.startswith("warning: no worker is running")
+    assert "xinf worker" in worker
+    assert refused.startswith("warning: the config file is refused")
+    assert refused.endswith(daemon.config_problem)
+    assert waiting == "note: server.host, server.port apply at the next `xinf restart`"
+
+
 def test_ps_shows_progress_and_reasons_only_where_there_are_some(daemon: FakeDaemon) -> None:
     daemon.replicas = [
         replica("a/0", EngineState.PROVISIONING, pid=None, progress=at("fetching", 1, 4)),
