@@ -6,26 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-_TYPE_NAMES: Mapping[type, str] = MappingProxyType(
-    {
-        bool: "a boolean",
-        int: "an integer",
-        float: "a number",
-        str: "a string",
-        list: "an array",
-        dict: "an object",
-        type(None): "null",
-    }
-)
-
 # More stop strings would be searched for at every token.
 STOPS_MAX = 16
 INT32_MAX = 2**31 - 1
-
-
-def type_name(value: object) -> str:
-    """What JSON calls the type of `value`, with its article."""
-    return _TYPE_NAMES.get(type(value), "something else")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ Fields that are unknown stay: llama.cpp has many of its own, and clients send ma
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from xinf.shim.backends.base import RequestFailed
-from xinf.shim.backends.llamacpp.fields import CHAT_FIELDS, COMPLETION_FIELDS, Field, type_name
+from xinf.shim.backends.llamacpp.fields import CHAT_FIELDS, COMPLETION_FIELDS, Field
+from xinf.shim.backends.refusals import invalid_type, invalid_value, missing, read_object
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
@@ -31,7 +31,7 @@ class Asked:
 
 def read_chat(data: bytes, parallel: int) -> Asked:
     """A body of /v1/chat/completions. Raises RequestFailed."""
-    body = _object(data)
+    body = read_object(data)
     _check_fields(body, CHAT_FIELDS)
     messages = _required(body, "messages")
     if not isinstance(messages, list):
@@ -46,7 +46,7 @@ def read_chat(data: bytes, parallel: int) -> Asked:
 
 def read_completion(data: bytes, parallel: int) -> Asked:
     """A body of /v1/completions. Raises RequestFailed."""
-    body = _object(data)
+    body = read_object(data)
     _check_fields(body, COMPLETION_FIELDS)
     prompt = _required(body, "prompt")
     if not isinstance(prompt, str | list):
@@ -63,36 +63,6 @@ def check_tool_choice(body: Mapping[str, object], template_has_tools: bool) -> N
     if not template_has_tools and choice not in (None, "auto", "none"):
         message = "This model's chat template has no place for tools, so none can be required."
         raise RequestFailed("unsupported", message, param="tool_choice")
-
-
-def invalid_type(param: str, wanted: str, value: object) -> RequestFailed:
-    message = f"Invalid type for '{param}': expected {wanted}, but got {type_name(value)} instead."
-    return RequestFailed("invalid_type", message, param=param)
-
-
-def invalid_value(param: str, why: str) -> RequestFailed:
-    return RequestFailed("invalid_value", f"Invalid value for '{param}': {why}.", param=param)
-
-
-def missing(param: str) -> RequestFailed:
-    message = f"Missing required parameter: '{param}'."
-    return RequestFailed("missing_required_parameter", message, param=param)
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        body: object = json.loads(data, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        message = f"The request body is not valid JSON: {error}."
-        raise RequestFailed("invalid_json", message) from error
-    if not isinstance(body, dict):
-        message = f"The request body must be a JSON object, but is {type_name(body)}."
-        raise RequestFailed("invalid_type", message)
-    return cast("dict[str, Any]", body)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _required(body: Mapping[str, object], name: str) -> object:
