@@ -202,9 +202,14 @@ def counting() -> str:
 
 
 def plugin() -> str:
-    from vllm.plugins import DEFAULT_PLUGINS_GROUP, load_plugins_by_group
+    from vllm.plugins import (
+        DEFAULT_PLUGINS_GROUP,
+        PLATFORM_PLUGINS_GROUP,
+        load_plugins_by_group,
+    )
 
-    return lacks(load_plugins_by_group(DEFAULT_PLUGINS_GROUP), [PLUGIN])
+    groups = (DEFAULT_PLUGINS_GROUP, PLATFORM_PLUGINS_GROUP)
+    return " ".join(lacks(load_plugins_by_group(group), [PLUGIN]) for group in groups).strip()
 
 
 CHECKS = (

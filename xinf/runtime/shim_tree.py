@@ -25,6 +25,8 @@ METADATA = f"Metadata-Version: 2.1\nName: xinf-shim\nVersion: {xinf.__version__}
 ENTRY_POINTS = """\
 [vllm.general_plugins]
 xinf_death_signal = xinf.shim.death:die_with_parent
+[vllm.platform_plugins]
+xinf_death_signal = xinf.shim.death:die_with_parent
 """
 
 

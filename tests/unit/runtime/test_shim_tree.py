@@ -16,8 +16,9 @@ def test_the_tree_holds_protocol_and_shim_and_nothing_else_of_xinf(tmp_path: Pat
 def test_vllm_finds_the_plugin_that_its_processes_are_to_load(tmp_path: Path) -> None:
     code = """
 from importlib.metadata import entry_points
-(plugin,) = entry_points(group="vllm.general_plugins")
-print(plugin.load().__name__)
+for group in ("vllm.platform_plugins", "vllm.general_plugins"):
+    (plugin,) = entry_points(group=group)
+    print(plugin.load().__name__)
 """
     done = subprocess.run(
         [sys.executable, "-S", "-P", "-c", code],
@@ -25,7 +26,7 @@ print(plugin.load().__name__)
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("die_with_parent\n", "")
+    assert (done.stdout, done.stderr) == ("die_with_parent\n" * 2, "")
 
 
 def test_it_is_made_once(tmp_path: Path) -> None:

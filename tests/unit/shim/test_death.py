@@ -55,6 +55,34 @@ if __name__ == "__main__":
         os._exit(0)
     os.wait()
 """
+SPAWN_EARLY = """
+class Early:
+    def __setstate__(self, state):
+        # Unpickled before the child knows its parent, as vLLM's first import is.
+        assert multiprocessing.parent_process() is None
+        die_with_parent()
+        self.__dict__.update(state)
+
+def wait(early, pipe):
+    pipe.send(os.getpid())
+    time.sleep(600)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    early = Early()
+    early.is_early = True
+    context.Process(target=wait, args=(early, theirs)).start()
+    print(ours.recv(), flush=True)
+    time.sleep(600)
+"""
+ORPHAN = """
+if __name__ == "__main__":
+    sys.orig_argv.append("--multiprocessing-fork")
+    os.setsid()  # and its parent is in another one
+    die_with_parent()
+    print("alive", flush=True)
+"""
 SPAWN = """
 if __name__ == "__main__":
     print(started("spawn"), flush=True)
@@ -101,7 +129,9 @@ def run(tmp_path: Path, script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("script", [FORK_IN_BLOCK, SPAWN], ids=["forked", "spawned"])
+@pytest.mark.parametrize(
+    "script", [FORK_IN_BLOCK, SPAWN, SPAWN_EARLY], ids=["forked", "spawned", "spawned, early"]
+)
 def test_a_child_is_gone_when_its_parent_is_killed(tmp_path: Path, script: str) -> None:
     with parent(tmp_path, script) as (process, child):
         descriptor = os.pidfd_open(child)
@@ -116,8 +146,9 @@ def test_a_child_that_is_forked_later_is_left_alone(tmp_path: Path) -> None:
     assert run(tmp_path, FORK_AFTER_BLOCK).stdout == "death signal 0\n"
 
 
-def test_a_child_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
-    done = run(tmp_path, LATE)
+@pytest.mark.parametrize("script", [LATE, ORPHAN], ids=["it knows whose", "it does not"])
+def test_a_child_whose_parent_is_gone_already_does_not_begin(tmp_path: Path, script: str) -> None:
+    done = run(tmp_path, script)
     assert (done.returncode, done.stdout) == (1, "")
 
 
