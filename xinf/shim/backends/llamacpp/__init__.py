@@ -10,6 +10,9 @@ Measured on version 2026.10.11549, and the reason for the shape of this package:
   have carried. Both can never differ.
 - At most `parallel` requests are inside the server; others wait here, by priority. Its thread pool
   would otherwise fill with waiting connections.
+- A greedy answer is the same to the bit whatever the cache held of its prompt and whichever place
+  it runs in, as long as it runs alone. Beside others it shares their batches, where sums are made
+  in another order, and a near tie may fall the other way.
 - Dropping the server object holds the GIL until its connections have ended: close them first.
 """
 
