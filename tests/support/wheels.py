@@ -28,6 +28,15 @@ def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]
     return wheel
 
 
+def make_index(folder: Path, *wheels: Path) -> str:
+    """The address of an index that holds `wheels`."""
+    for wheel in wheels:
+        page = folder / wheel.name.partition("-")[0] / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f'<a href="{wheel.as_uri()}">{wheel.name}</a>')
+    return folder.as_uri()
+
+
 def use_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pip know `folder` and nothing else; unless a test says so, it holds nothing."""
     folder.mkdir(parents=True, exist_ok=True)

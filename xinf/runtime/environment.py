@@ -68,12 +68,23 @@ class Environment:
             def tell(step: Step, before: int = before) -> None:
                 report(Step(self._what, min(total, before + step.done), total))
 
-            requirements = [pin.requirement for pin in group]
-            partial = self._wheels / "partial"
-            await download(requirements, partial, tell, self._clock, what=self._what)
-            await asyncio.to_thread(self._keep, partial)
+            await self._fetch([pin.requirement for pin in group], tell)
             before += sum(pin.bytes for pin in group)
         report(Step(self._what, total, total))
+
+    async def _fetch(self, requirements: Sequence[str], tell: Report) -> None:
+        """Pip's own indexes first: whoever configured them knows this machine's network."""
+        partial = self._wheels / "partial"
+        try:
+            await download(requirements, partial, tell, self._clock, what=self._what)
+        except XinfError as error:
+            if error.code is not ErrorCode.RUNTIME_UNAVAILABLE or not self._lock.index:
+                raise
+            place = self._lock.index
+            await download(
+                requirements, partial, tell, self._clock, what=self._what, extra_index=place
+            )
+        await asyncio.to_thread(self._keep, partial)
 
     def _keep(self, partial: Path) -> None:
         """Pip copies its files where it was told to, and may be killed while it does."""

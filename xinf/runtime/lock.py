@@ -5,6 +5,7 @@
     # python: 3.11 3.12                            minors that all pins have wheels for
     # verify: xllamacpp aiohttp grpc               what must import once it is installed
     # needs: compiler headers cuda>=570            what the machine must have (needs.py); optional
+    # index: https://somewhere/whl/cpu             for wheels that pip's own indexes lack; optional
     aiohttp==3.14.5  # bytes=1929915
 
 Sizes are those of the largest wheel among the minors: they tell progress and disk space, not truth.
@@ -17,7 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_HEADER = re.compile(r"# (?P<key>wants|python|verify|needs): (?P<value>.*)")
+_HEADER = re.compile(r"# (?P<key>wants|python|verify|needs|index): (?P<value>.*)")
 _NEED = re.compile(r"compiler|headers|cuda(>=\d+(\.\d+)*)?")
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)\s+# bytes=(?P<bytes>\d+)")
 
@@ -41,7 +42,9 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeLock:
-    """`pythons` are minors such as "3.11"; `needs` what the machine itself must have."""
+    """`pythons` are minors such as "3.11"; `needs` what the machine itself must have. `index` is a
+    place for the wheels that pip's own indexes lack, "" if there is none.
+    """
 
     variant: str
     wants: tuple[str, ...]
@@ -49,6 +52,7 @@ class RuntimeLock:
     verify: tuple[str, ...]
     pins: tuple[Pin, ...]
     needs: tuple[str, ...] = ()
+    index: str = ""
 
     @property
     def download_bytes(self) -> int:
@@ -82,7 +86,7 @@ def parse_lock(variant: str, text: str) -> RuntimeLock:
     if unknown:
         raise LockInvalid(f"{variant}.lock needs {', '.join(unknown)}, which nobody can check")
     told = (headers["wants"], headers["python"], headers["verify"])
-    return RuntimeLock(variant, *told, tuple(pins), needs)
+    return RuntimeLock(variant, *told, tuple(pins), needs, " ".join(headers.get("index", ())))
 
 
 def read_lock(path: Path) -> RuntimeLock:

@@ -35,8 +35,10 @@ async def download(
     *,
     what: str,
     total_bytes: int = 0,
+    extra_index: str = "",
 ) -> None:
-    """Fetch wheels, without what they depend on. `what` names the step and the thing in errors.
+    """Fetch wheels, without what they depend on. `what` names the step and the thing in errors;
+    `extra_index` is asked beside pip's own.
 
     Raises XinfError: NO_NETWORK, DISK_FULL or RUNTIME_UNAVAILABLE.
     """
@@ -47,7 +49,8 @@ async def download(
             report(Step(what, meter.done, max(total_bytes, meter.total)))
 
     report(Step(what, 0, total_bytes))
-    wanted = ["--only-binary=:all:", "--dest", str(into), *requirements]
+    places = ["--extra-index-url", extra_index] if extra_index else []
+    wanted = ["--only-binary=:all:", "--dest", str(into), *places, *requirements]
     arguments = ["download", "--no-deps", "--progress-bar=raw", f"--retries={RETRIES}", *wanted]
     # pip downloads into its scratch space first: on the disk that was looked at beforehand.
     environment = {**_environment(), "TMPDIR": str(into)}

