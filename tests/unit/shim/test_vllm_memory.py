@@ -4,43 +4,62 @@ from pathlib import Path
 import pytest
 
 from xinf.shim.backends.vllm import memory
-from xinf.shim.backends.vllm.memory import SessionMemory, session_bytes
+from xinf.shim.backends.vllm.memory import INTERVAL_SECONDS, PAGE_BYTES, SessionMemory
 
 
-def process(proc: Path, pid: int, session: int, pss_kb: int, name: str = "python") -> Path:
+def process(proc: Path, pid: int, session: int, pages: str, name: str = "python") -> Path:
+    """`pages` are all, resident and shared ones."""
     folder = proc / str(pid)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "stat").write_text(f"{pid} ({name}) S 1 {pid} {session} 0 -1 4194304 0")
-    rollup = f"55d0-7ffd ---p 00000000 00:00 0 [rollup]\nRss: 999 kB\nPss: {pss_kb:8} kB\n"
-    (folder / "smaps_rollup").write_text(rollup + "Pss_Anon: 7 kB\n")
+    (folder / "statm").write_text(f"{pages} 1 0 50 0\n")
     return folder
 
 
-def test_the_processes_of_the_session_add_up_and_others_do_not_count(tmp_path: Path) -> None:
-    process(tmp_path, 10, session=10, pss_kb=100)
-    process(tmp_path, 11, session=10, pss_kb=20, name="VLLM (odd) name")
-    process(tmp_path, 12, session=99, pss_kb=5000)
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock whose hand a test moves."""
+    hand = [100.0]
+    monkeypatch.setattr(memory.time, "monotonic", lambda: hand[0])
+    return hand
+
+
+def looked(proc: Path, session: int) -> int:
+    seen = SessionMemory(proc)
+    seen.find(session)
+    return seen.bytes() // PAGE_BYTES
+
+
+def test_own_pages_add_up_and_shared_ones_count_once(tmp_path: Path) -> None:
+    process(tmp_path, 10, session=10, pages="900 100 30")
+    process(tmp_path, 11, session=10, pages="900 50 20", name="VLLM (odd) name")
+    process(tmp_path, 12, session=99, pages="9000 5000 0")
     (tmp_path / "meminfo").touch()
-    assert session_bytes(10, tmp_path) == 120 * 1024
+    assert looked(tmp_path, 10) == 70 + 30 + 30
 
 
-def test_a_process_that_ends_while_it_is_looked_at_counts_nothing(tmp_path: Path) -> None:
-    process(tmp_path, 10, session=10, pss_kb=100)
-    (process(tmp_path, 11, session=10, pss_kb=20) / "smaps_rollup").unlink()
+def test_a_process_that_is_gone_counts_nothing(tmp_path: Path) -> None:
+    process(tmp_path, 10, session=10, pages="900 100 30")
+    (process(tmp_path, 11, session=10, pages="900 50 20") / "statm").unlink()
     (tmp_path / "12").mkdir()
-    assert session_bytes(10, tmp_path) == 100 * 1024
+    assert looked(tmp_path, 10) == 100
 
 
-def test_this_session_holds_something() -> None:
-    own = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    assert session_bytes() > own / 4
+def test_it_looks_again_only_after_a_while(tmp_path: Path, now: list[float]) -> None:
+    process(tmp_path, 10, session=10, pages="900 100 30")
+    seen = SessionMemory(tmp_path)
+    assert seen.bytes() == 0
+    seen.find(10)
+    now[0] += INTERVAL_SECONDS
+    assert seen.bytes() == 100 * PAGE_BYTES
+    process(tmp_path, 10, session=10, pages="900 200 30")
+    assert seen.bytes() == 100 * PAGE_BYTES
+    now[0] += INTERVAL_SECONDS
+    assert seen.bytes() == 200 * PAGE_BYTES
 
 
-async def test_the_newest_look_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = iter([5, 7])
-    monkeypatch.setattr(memory, "session_bytes", lambda: next(seen))
-    kept = SessionMemory()
-    assert kept.bytes == 0
-    await kept.look()
-    await kept.look()
-    assert kept.bytes == 7
+def test_a_real_session_holds_something() -> None:
+    seen = SessionMemory()
+    seen.find(os.getsid(0))
+    own = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    assert seen.bytes() >= own * 0.9

@@ -74,8 +74,9 @@ class VllmBackend:
         self._relay = Relay(app, self._served_name, engine.lost)
         self._tasks.start(engine.follow_kv(self._residency.follow), "follow the KV cache")
         await self._warm_up()
-        await self._memory.look()
-        self._tasks.start(self._memory.run(), "look at memory")
+        if engine.is_on_cpu:
+            # What is on a GPU its driver tells, by process, to whoever looks at the whole device.
+            await asyncio.to_thread(self._memory.find, os.getsid(0))
 
     def info(self) -> BackendInfo:
         engine = self._loaded
@@ -97,7 +98,7 @@ class VllmBackend:
             running=running,
             waiting=unfinished - running,
             kv_usage=account.kv_usage,
-            memory_bytes=self._memory.bytes,
+            memory_bytes=self._memory.bytes(),
             prompt_tokens=account.prompt_tokens,
             generated_tokens=account.generated_tokens,
             stalled_seconds=account.stalled_seconds(unfinished),

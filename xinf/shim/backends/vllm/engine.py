@@ -73,6 +73,10 @@ class Engine:
         return names.facts(self._engine)
 
     @property
+    def is_on_cpu(self) -> bool:
+        return names.is_cpu()
+
+    @property
     def has_tool_parser(self) -> bool:
         return bool(self._args.enable_auto_tool_choice and self._args.tool_call_parser)
 
