@@ -55,7 +55,7 @@ def test_every_key_is_documented_with_its_default(path: tuple[str, ...]) -> None
     if value == {}:
         assert f"[{key_text(path)}]" in DOCUMENT
         return
-    section = DOCUMENT.partition(f"[{key_text(path[:-1])}]`")[2].partition("\n## ")[0]
+    section = DOCUMENT.partition(f"# `[{key_text(path[:-1])}]`")[2].partition("\n## ")[0]
     (row,) = [line for line in section.splitlines() if line.startswith(f"| `{path[-1]}` |")]
     shown = f'"{value}"' if isinstance(value, str) else str(value)
     assert row.split(" | ")[2 - 1] == f"`{shown}`"
