@@ -34,7 +34,8 @@ def until_said(capsys: pytest.CaptureFixture[str], said: list[str], text: str) -
 
     async def wait() -> None:
         while text not in "".join(said):
-            said.append("".join(capsys.readouterr()))
+            out, err = capsys.readouterr()
+            said.append(err + out)  # within one look, progress came before the banner
             await asyncio.sleep(0.001)
 
     return wait()
