@@ -159,3 +159,4 @@ def test_what_pydantic_wraps_around_a_sentence_is_taken_off() -> None:
     )
     assert tidy(wrapped) == "The model is too odd.\nReally."
     assert tidy(ValueError("plain")) == "plain"
+    assert len(tidy(ValueError("x is none of " + "y, " * 1000))) < 400

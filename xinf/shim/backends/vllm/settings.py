@@ -20,6 +20,7 @@ CPU_KV_BYTES = GIB
 # "The most that fits": vLLM looks how much context its memory allows.
 AUTO_CONTEXT = -1
 
+SAID_MAX = 300
 # What a model's folder must hold: Hugging Face's form, or Mistral's.
 CONFIGS = ("config.json", "params.json")
 
@@ -115,10 +116,11 @@ def command_line(
 
 
 def tidy(problem: Exception) -> str:
-    """One sentence out of what pydantic wraps around it."""
+    """What vLLM says, out of what pydantic wraps around it; without lists of all that it knows."""
     text = str(problem)
     wrapped = re.search(r"(?:Value|Assertion) error, (.*?)(?: \[type=|$)", text, re.DOTALL)
-    return (wrapped[1] if wrapped else text).strip()
+    said = (wrapped[1] if wrapped else text).strip()
+    return said if len(said) <= SAID_MAX else f"{said[:SAID_MAX]}..."
 
 
 def _checked(args: Mapping[str, object], known: Mapping[str, Action]) -> Mapping[str, object]:
