@@ -44,6 +44,9 @@ class Defaults(BaseModel):
     queue: t.CountOrZero
     priority: t.Rank
     dtype: t.Dtype
+    kv_dtype: t.CacheDtype
+    devices: t.Devices
+    pinned: t.YesNo
 
 
 class ModelTable(BaseModel):
@@ -59,6 +62,9 @@ class ModelTable(BaseModel):
     queue: t.CountOrZero | None = None
     priority: t.Rank | None = None
     dtype: t.Dtype | None = None
+    kv_dtype: t.CacheDtype | None = None
+    devices: t.Devices | None = None
+    pinned: t.YesNo | None = None
     aliases: t.Aliases = ()
     engine_args: t.JsonTable = Field(default_factory=dict)
     env: t.EnvTable = Field(default_factory=dict)
@@ -70,6 +76,8 @@ class ModelTable(BaseModel):
             key: getattr(self, key) for key in Defaults.model_fields if key in self.model_fields_set
         }
         chosen = defaults.model_copy(update=written)
+        pins = chosen.devices if isinstance(chosen.devices, tuple) else ()
+        count = len(chosen.devices) if isinstance(chosen.devices, tuple) else chosen.devices
         return ModelSpec(
             name=name,
             source=self.source or "",
@@ -78,6 +86,10 @@ class ModelTable(BaseModel):
             replicas=chosen.replicas,
             context=chosen.context,
             dtype=chosen.dtype,
+            kv_dtype=chosen.kv_dtype,
+            device_count=count,
+            pins=pins,
+            is_pinned=chosen.pinned,
             priority=chosen.priority,
             aliases=self.aliases,
             queue=chosen.queue,

@@ -42,11 +42,13 @@ class Memory(BaseModel):
 
 
 class Scheduler(BaseModel):
-    """`[scheduler]`: where replicas go."""
+    """`[scheduler]`: where replicas go. An empty `compatibility` looks beside the config file."""
 
     model_config = STRICT
 
-    strategy: Annotated[Literal["idle_first"], t.one_of("idle_first")]
+    strategy: t.StrategyName
+    residence: t.SecondsOrZero
+    compatibility: str
 
 
 class Agent(BaseModel):
@@ -67,6 +69,7 @@ class Agent(BaseModel):
     health_misses: t.Count
     hang_after: t.Seconds
     stop_grace: t.SecondsOrZero
+    memory_wait: t.Seconds
 
 
 class Storage(BaseModel):
@@ -103,6 +106,7 @@ class Vllm(BaseModel):
     model_config = STRICT
 
     python: t.PythonOrAuto
+    parallel: t.Count
     kv_cache: t.CacheSize
     max_num_seqs: t.CountOrAuto
 

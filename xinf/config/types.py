@@ -161,12 +161,49 @@ PythonOrAuto = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^(auto|[/~].*)$"}),
 ]
 ActivationName = Annotated[
-    Literal["auto", "preload", "manual"], one_of("auto", "preload", "manual")
+    Literal["auto", "preload", "on_demand", "manual"],
+    one_of("auto", "preload", "on_demand", "manual"),
 ]
 Dtype = Annotated[
     Literal["auto", "float32", "float16", "bfloat16"],
     one_of("auto", "float32", "float16", "bfloat16"),
 ]
+CacheDtype = Annotated[
+    Literal["auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2"],
+    one_of("auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2"),
+]
+StrategyName = Annotated[
+    Literal["idle_first", "pack", "spread"], one_of("idle_first", "pack", "spread")
+]
+
+
+def _devices(value: object) -> int | tuple[str, ...]:
+    if value == "any":
+        return 1
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    uuids = cast("list[object]", value) if isinstance(value, (list, tuple)) else []
+    texts = tuple(uuid for uuid in uuids if isinstance(uuid, str) and uuid)
+    if not texts or len(texts) != len(uuids) or len(set(texts)) != len(texts):
+        raise ValueError
+    return texts
+
+
+Devices: TypeAlias = Annotated[
+    int | tuple[str, ...],
+    PlainValidator(_devices),
+    Allowed('"any", how many devices share the model, or a list of device UUIDs'),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "any"},
+                {"type": "integer", "minimum": 1},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            ]
+        }
+    ),
+]
+YesNo = Annotated[bool, Allowed("true or false")]
 
 ModelName = Annotated[
     str,

@@ -18,10 +18,13 @@ MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 class Activation(StrEnum):
-    """When a model is loaded: at start if it fits, always at start, or only when told to."""
+    """When a model is loaded: at start if it fits beside the others and else when it is asked for;
+    before the others; only when a request asks for it; or only when a command does.
+    """
 
     AUTO = "auto"
     PRELOAD = "preload"
+    ON_DEMAND = "on_demand"
     MANUAL = "manual"
 
 
@@ -52,7 +55,10 @@ class SimSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model as wanted. `context` is tokens, None = what the model itself allows."""
+    """One model as wanted. `context` is tokens, None = the most that the model allows and memory
+    holds. Each replica takes `device_count` devices, or exactly those of `pins` (UUIDs).
+    `is_pinned` = never stopped to make room for another.
+    """
 
     name: str
     source: str = ""
@@ -61,6 +67,10 @@ class ModelSpec:
     replicas: int = 1
     context: int | None = None
     dtype: str = "auto"
+    kv_dtype: str = "auto"
+    device_count: int = 1
+    pins: tuple[str, ...] = ()
+    is_pinned: bool = False
     priority: int = 0
     aliases: tuple[str, ...] = ()
     queue: int = 64

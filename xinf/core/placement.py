@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from xinf.core.json import JsonValue
 
@@ -26,8 +27,25 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedRule:
+    """What a rule of the compatibility file sets for one engine on its devices, and why."""
+
+    name: str
+    reason: str
+    link: str = ""
+    args: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaAssignment:
-    """One replica's place. `memory_bytes` is its claim on each of `devices` (UUIDs)."""
+    """One replica's place. `memory_bytes` is its claim on each of `devices` (UUIDs).
+
+    What follows from the place and not from what was declared stands here and not in `config`, for
+    it is no reason to restart: `context` is tokens that the plan found room for (None = as in
+    `config`), `cache_bytes` the KV cache on each device (None = the engine's own business), `rules`
+    what these devices need.
+    """
 
     replica: str
     model: str
@@ -37,17 +55,56 @@ class ReplicaAssignment:
     config: EngineConfig
     fingerprint: str
     why: str
+    context: int | None = None
+    cache_bytes: int | None = None
+    rules: tuple[AppliedRule, ...] = ()
+
+
+class Obstacle(StrEnum):
+    """Why a replica has no place, for programs; people read the reason."""
+
+    UNRESOLVED = "unresolved"  # nobody knows how to run it
+    UNKNOWN_SIZE = "unknown_size"  # its files are still being looked at
+    NO_DEVICE = "no_device"  # this machine has no device of the kind, or the pinned one is away
+    INCOMPATIBLE = "incompatible"  # the devices there are cannot run it
+    TOO_LARGE = "too_large"  # it would not fit if everything else were gone
+    NO_ROOM = "no_room"  # others hold the memory now
+    EVICTED = "evicted"  # it was idle, and somebody else was asked for
+    YIELDED = "yielded"  # another program took the memory
+    ON_DEMAND = "on_demand"  # nobody has asked for it yet
+
+
+# A place may come without a change of settings or hardware.
+PASSING = frozenset(
+    {
+        Obstacle.UNKNOWN_SIZE,
+        Obstacle.NO_ROOM,
+        Obstacle.EVICTED,
+        Obstacle.YIELDED,
+        Obstacle.ON_DEMAND,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Unplaced:
-    """A wanted replica that has no place. `short_by_bytes` is 0 when memory is not the reason."""
+    """A wanted replica that has no place. `short_by_bytes` is 0 when memory is not the reason.
+
+    `reason` holds the arithmetic; `nearest_fit` is the smallest change with which it would fit,
+    as a person would write it (`context = "112k"`), empty where there is none.
+    """
 
     replica: str
     model: str
     needs_bytes: int
     short_by_bytes: int
     reason: str
+    obstacle: Obstacle = Obstacle.NO_ROOM
+    nearest_fit: str = ""
+
+    @property
+    def may_fit_later(self) -> bool:
+        return self.obstacle in PASSING
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,9 @@ SENTENCES = {
     "[router]\npolicy = 'fastest'": (
         '2: router.policy: "fastest" is not "least_connections", the only choice there is today.'
     ),
-    "[defaults]\nactivation = 'on_demand'": (
-        '2: defaults.activation: "on_demand" is not one of "auto", "preload", "manual".'
+    "[defaults]\nactivation = 'sometimes'": (
+        '2: defaults.activation: "sometimes" is not one of "auto", "preload", "on_demand", '
+        '"manual".'
     ),
     "[defaults]\ncontext = '4x'": (
         '2: defaults.context: "4x" is not "auto" or a number of tokens such as 4096, "4k" or '
@@ -83,6 +84,14 @@ SENTENCES = {
     ),
     "[engines.vllm]\nmax_num_seqs = 0": (
         '2: engines.vllm.max_num_seqs: 0 is not "auto" or a whole number of at least 1.'
+    ),
+    "[models.a]\nengine = 'sim'\ndevices = 0": (
+        '3: models.a.devices: 0 is not "any", how many devices share the model, or a list of '
+        "device UUIDs."
+    ),
+    "[models.a]\nengine = 'sim'\ndevices = ['GPU-1', 'GPU-1']": (
+        '3: models.a.devices: ["GPU-1", "GPU-1"] is not "any", how many devices share the model, '
+        "or a list of device UUIDs."
     ),
     "[models.a]\nengine = 'triton'": (
         '2: models.a.engine: "triton" is not one of "auto", "llamacpp", "vllm", "sim".'
