@@ -138,7 +138,8 @@ def _place(config: Path | None) -> _Place:
 
 async def _install(place: _Place, variant: str) -> RuntimeView:
     from xinf.cli.show.steps import step_screen
-    from xinf.device.inventory import Inventory, all_backends
+    from xinf.device.backends import all_backends
+    from xinf.device.inventory import Inventory
     from xinf.runtime.needs import Driver
     from xinf.runtime.provision import Runtimes
 

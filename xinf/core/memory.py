@@ -71,6 +71,18 @@ class Sizing:
     cache_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another way to run a model, offered where it does not fit as asked.
+
+    `change` is what to write, e.g. `kv_dtype = "fp8"` or `source = "hf:org/name-AWQ"`.
+    """
+
+    change: str
+    shape: MemoryShape
+    sizing: Sizing
+
+
 class Basis(StrEnum):
     """How sure a need is."""
 

@@ -36,7 +36,8 @@ from xinf.daemon.planner import Planner
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
 from xinf.daemon.signals import Signals
-from xinf.device.inventory import Inventory, all_backends
+from xinf.device.backends import all_backends
+from xinf.device.inventory import Inventory
 from xinf.engine.channel import EngineChannel
 from xinf.gateway.serve import bind_admin, bind_public
 from xinf.meta.compaction import keep_short

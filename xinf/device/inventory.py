@@ -1,4 +1,4 @@
-"""All devices of this machine, whatever their kind. A new backend is one more line here.
+"""All devices of this machine, whatever their kind.
 
 Every kind is looked at in a thread of its own and for a bounded time, so that a driver that hangs
 hides neither the other kinds nor itself: what cannot be asked is a fact, told in words. Then its
@@ -16,19 +16,12 @@ from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.nodes import Device, Sighting
 from xinf.device.backend import DeviceBackend
 from xinf.device.call import BoundedCall
-from xinf.device.cpu import CpuBackend
-from xinf.device.cuda import CudaBackend
 
 # A driver that nobody uses loads firmware at the first question: seconds for each card.
 FIRST_LOOK_S = 20.0
 # Milliseconds otherwise.
 LOOK_S = 5.0
 _NOTHING = Sighting(())
-
-
-def all_backends() -> tuple[DeviceBackend, ...]:
-    """Every kind that xinf knows, whether this machine has it or not."""
-    return (CudaBackend(), CpuBackend())
 
 
 class Inventory:

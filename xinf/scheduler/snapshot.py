@@ -5,40 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xinf.core.memory import MemoryShape, Sizing
+from xinf.core.memory import Alternative, MemoryShape, Sizing
 from xinf.core.models import Activation
 from xinf.core.nodes import NodeStatus
-from xinf.core.placement import AppliedRule, EngineConfig, PlacementPlan
+from xinf.core.placement import EngineConfig, PlacementPlan
 from xinf.core.states import EngineState
+from xinf.core.workload import Verdict
 
 NOTHING_KNOWN = Sizing(context=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the compatibility file says of a model on one device.
-
-    `refusal` is empty where it can run; then `rules` are what it needs there. `nearest` is the
-    closest choice that could run there, as a person would write it. `dtype` is what "auto" means
-    there.
-    """
-
-    refusal: str = ""
-    nearest: str = ""
-    dtype: str = "auto"
-    rules: tuple[AppliedRule, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """Another way to run a model, offered where it does not fit as asked.
-
-    `change` is what to write, e.g. `kv_dtype = "fp8"` or `source = "hf:org/name-AWQ"`.
-    """
-
-    change: str
-    shape: MemoryShape
-    sizing: Sizing
 
 
 @dataclass(frozen=True, slots=True)

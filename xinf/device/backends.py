@@ -1,0 +1,15 @@
+"""Every kind of device that xinf knows. A new backend is one file and one line here."""
+
+from __future__ import annotations
+
+from xinf.device.backend import DeviceBackend
+from xinf.device.cpu import CpuBackend
+from xinf.device.cuda import CudaBackend
+
+
+def all_backends() -> tuple[DeviceBackend, ...]:
+    """Every kind, whether this machine has it or not; the best to run a model on first."""
+    return (
+        CudaBackend(),
+        CpuBackend(),
+    )
