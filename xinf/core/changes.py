@@ -23,8 +23,8 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One replica's. `devices` are where it will be (for a stop: where it was), `bytes` its claim on
-    each of them. `parts` are what the claim is made of, where that is known.
+    """One replica's. `devices` are where it will be (for a stop: where it was), `bytes` its claim
+    on each of them. `parts` are what the claim is made of, where that is known.
     """
 
     action: Action
@@ -38,8 +38,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One device before and after: bytes that are taken or claimed, by whomever. `id` is for people.
-    `foreign` is what programs hold that are not ours, `reserve` what is left free for them.
+    """One device before and after: bytes that are taken or claimed, by whomever.
+
+    `id` is for people. `foreign` is what programs hold that are not ours, `reserve` what is left
+    free for them.
     """
 
     id: str
