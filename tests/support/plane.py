@@ -16,6 +16,7 @@ from xinf.core.engines import RunningEngine
 from xinf.core.models import ModelIntent
 from xinf.core.nodes import Device, Sighting
 from xinf.core.units import GIB
+from xinf.daemon.picture import NoTraffic, Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.meta.records import Records
 from xinf.scheduler.snapshot import PlanPolicy
@@ -34,7 +35,8 @@ class RunningPlanner:
 
 @asynccontextmanager
 async def planning(store: Records, clock: VirtualClock) -> AsyncIterator[RunningPlanner]:
-    planner = Planner(store, PlanPolicy(reserve_bytes=GIB), {}, clock)
+    picture = Picture(store, Ways(), NoTraffic())
+    planner = Planner(store, picture, PlanPolicy(reserve_bytes=GIB), clock)
     loops = [asyncio.ensure_future(mirror.run()) for mirror in planner.mirrors]
     loops.append(asyncio.ensure_future(planner.run()))
     try:

@@ -32,6 +32,7 @@ from xinf.daemon.liveness import Liveness, lease_of
 from xinf.daemon.lock import holder, role_lock
 from xinf.daemon.logs import logging_to
 from xinf.daemon.loops import Chore, Control, live
+from xinf.daemon.picture import NoTraffic, Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
@@ -106,9 +107,8 @@ async def run_daemon(
 
 def build_planner(settings: Settings, records: Records, clock: Clock) -> Planner:
     """The plan loop, as the settings want it."""
-    return Planner(
-        records, policies.plan_policy(settings), policies.engine_defaults(settings), clock
-    )
+    picture = Picture(records, Ways(policies.engine_defaults(settings)), NoTraffic())
+    return Planner(records, picture, policies.plan_policy(settings), clock)
 
 
 def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:
