@@ -35,7 +35,7 @@ class RunningPlanner:
 
 @asynccontextmanager
 async def planning(store: Records, clock: VirtualClock) -> AsyncIterator[RunningPlanner]:
-    picture = Picture(store, Ways(), NoTraffic())
+    picture = Picture(store, Ways(), NoTraffic(), clock)
     planner = Planner(store, picture, PlanPolicy(reserve_bytes=GIB), clock)
     loops = [asyncio.ensure_future(mirror.run()) for mirror in planner.mirrors]
     loops.append(asyncio.ensure_future(planner.run()))

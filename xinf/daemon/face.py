@@ -14,6 +14,7 @@ from xinf.daemon.lock import holder
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import Role
 from xinf.daemon.signals import Signals
+from xinf.daemon.traffic import RouterTraffic
 from xinf.gateway.admin import About, Admin
 from xinf.gateway.apps import PublicParts, build_admin_app, build_public_app
 from xinf.gateway.health import Readiness
@@ -48,21 +49,24 @@ class Face:
         self._overview = Overview(self.models, self.engines, self.plans, self.progress)
         self.table = EndpointTable(self.engines, connect, clock)
         self._readiness = Readiness(self._overview, self.table)
+        policy = POLICIES[self._settings.router.policy]
+        self._admission = Admission(self._directory, self._overview, self.table, policy, clock)
 
     @property
     def mirrors(self) -> tuple[Mirror[Any], ...]:
         return (self.models, self.engines, self.plans, self.progress, self.nodes)
+
+    @property
+    def traffic(self) -> RouterTraffic:
+        return RouterTraffic(self._admission, self.table)
 
     def doors(
         self, public_socket: socket.socket, admin_socket: socket.socket, signals: Signals
     ) -> Doors:
         settings, clock = self._settings, self._clock
         limits = policies.limits(settings)
-        admission = Admission(
-            self._directory, self._overview, self.table, POLICIES[settings.router.policy], clock
-        )
         public = PublicParts(
-            router=Router(admission, self.table, settings.router.retries, clock),
+            router=Router(self._admission, self.table, settings.router.retries, clock),
             directory=self._directory,
             overview=self._overview,
             readiness=self._readiness,

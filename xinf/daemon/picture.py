@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
 from xinf.core.errors import XinfError
 from xinf.core.fingerprint import fingerprint
@@ -69,9 +70,10 @@ class Ways:
 class Picture:
     """Keeps copies of the records in memory. `mirrors` need to run."""
 
-    def __init__(self, records: Records, ways: Ways, traffic: Traffic) -> None:
+    def __init__(self, records: Records, ways: Ways, traffic: Traffic, clock: Clock) -> None:
         self._ways = ways
         self._traffic = traffic
+        self._clock = clock
         self.models = records.models.mirror()
         self.nodes = records.nodes.mirror()
         self.engines = records.engines.mirror()
@@ -92,7 +94,6 @@ class Picture:
     def snapshot(
         self,
         current: PlacementPlan,
-        now: float,
         intents: Mapping[str, ModelIntent] | None = None,
         foreign_before: Mapping[str, int] | None = None,
     ) -> ClusterSnapshot:
@@ -105,7 +106,7 @@ class Picture:
             current=current,
             engines=tuple(self._engines()),
             foreign_before=foreign_before or {},
-            now=now,
+            now=self._clock.now(),
         )
 
     def _wanted(
@@ -118,11 +119,14 @@ class Picture:
 
     def _engines(self) -> Iterator[EngineView]:
         uses = self._traffic.uses()
+        # Records tell the time of day, plans reckon with a clock that nobody sets.
+        offset = self._clock.now() - self._clock.wall()
         for engine in self.engines.items.values():
-            yield _engine_view(engine, uses.get(engine.replica, Use(False, 0.0)))
+            since = engine.since + offset
+            yield _engine_view(engine, uses.get(engine.replica, Use(False, since)), since)
 
 
-def _engine_view(engine: RunningEngine, use: Use) -> EngineView:
+def _engine_view(engine: RunningEngine, use: Use, since: float) -> EngineView:
     return EngineView(
         replica=engine.replica,
         state=engine.state,
@@ -130,6 +134,7 @@ def _engine_view(engine: RunningEngine, use: Use) -> EngineView:
         fingerprint=engine.fingerprint,
         is_busy=use.is_busy,
         last_used=use.last_used,
+        since=since,
     )
 
 

@@ -24,6 +24,8 @@ from xinf.scheduler.snapshot import PlanPolicy
 log = logging.getLogger("xinf.plan")
 
 RESYNC_S = 5.0
+# However often the bell rings: a plan is made for people and engines, not for each request.
+PAUSE_S = 0.05
 
 
 class Planner:
@@ -50,12 +52,13 @@ class Planner:
         await self.picture.synced()
         while True:
             await self.look()
+            await self._clock.sleep(PAUSE_S)
             await self._wake.wait(RESYNC_S)
 
     async def look(self) -> PlacementPlan:
         """One turn: decide, and write what changed."""
         before = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
-        snapshot = self.picture.snapshot(before, self._clock.now())
+        snapshot = self.picture.snapshot(before)
         after = plan(snapshot, self.policy)
         standing = await self._records.assignments.list()
         operations = list(self._changes(before, after, standing))

@@ -32,11 +32,12 @@ from xinf.daemon.liveness import Liveness, lease_of
 from xinf.daemon.lock import holder, role_lock
 from xinf.daemon.logs import logging_to
 from xinf.daemon.loops import Chore, Control, live
-from xinf.daemon.picture import NoTraffic, Picture, Ways
+from xinf.daemon.picture import Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
 from xinf.daemon.signals import Signals
+from xinf.daemon.traffic import RouterTraffic
 from xinf.device.backends import all_backends
 from xinf.device.inventory import Inventory
 from xinf.engine.channel import EngineChannel
@@ -98,17 +99,23 @@ async def run_daemon(
             reload = Reload(start, declare, say, clock)
             face = Face(start, records, reload, clock)
             doors = face.doors(door, admin_door, signals)
-            control = Control(build_planner(settings, records, clock), face, doors, reload)
+            planner = build_planner(settings, records, face.traffic, clock)
+            control = Control(planner, face, doors, reload)
             chores += [Liveness(records, store, clock).run, partial(keep_short, store, clock)]
         log.info("running as %s, pid %d", " and ".join(sorted(roles)), os.getpid())
         await live(control, agent, chores, signals=signals, clock=clock)
         log.info("ended in order")
 
 
-def build_planner(settings: Settings, records: Records, clock: Clock) -> Planner:
+def build_planner(
+    settings: Settings, records: Records, traffic: RouterTraffic, clock: Clock
+) -> Planner:
     """The plan loop, as the settings want it."""
-    picture = Picture(records, Ways(policies.engine_defaults(settings)), NoTraffic())
-    return Planner(records, picture, policies.plan_policy(settings), clock)
+    ways = Ways(policies.engine_defaults(settings))
+    picture = Picture(records, ways, traffic, clock)
+    planner = Planner(records, picture, policies.plan_policy(settings), clock)
+    traffic.subscribe(planner.ring)
+    return planner
 
 
 def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -46,8 +46,11 @@ class Ask:
 
 @dataclass(slots=True)
 class Waiter:
+    """`since` is when it joined the line, monotonic seconds."""
+
     ask: Ask
     seat: asyncio.Future[Endpoint]
+    since: float
 
 
 @dataclass(slots=True)
@@ -63,6 +66,17 @@ class Line:
 
     def note(self, held_s: float) -> None:
         self.pace_s += _PACE_NEWEST * (held_s - self.pace_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """Requests that wait for a model that no replica serves: how many, since when (monotonic
+    seconds), and how urgent the most urgent one is.
+    """
+
+    waiting: int
+    since: float
+    priority: int
 
 
 class _Late(Exception):
@@ -87,6 +101,7 @@ class Admission:
         self._clock = clock
         self._lines: dict[str, Line] = {}
         self._tickets = itertools.count()
+        self._listeners: list[Callable[[], None]] = []
         self._is_closing = False
         table.subscribe(self._look_again)
         overview.subscribe(self._look_again)
@@ -111,6 +126,15 @@ class Admission:
         line = self._lines.get(model)
         return len(line.waiters) if line else 0
 
+    def unserved(self) -> dict[str, Unserved]:
+        """What requests wait for in vain as things are, by model."""
+        found = {model: self._unserved(model, line) for model, line in self._lines.items()}
+        return {model: each for model, each in found.items() if each is not None}
+
+    def on_unserved(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when a request begins to wait for a model that nobody serves."""
+        self._listeners.append(listener)
+
     def close(self) -> None:
         """Nothing will load any more: whoever waits for that is told so."""
         self._is_closing = True
@@ -129,11 +153,13 @@ class Admission:
 
     async def _queue(self, ask: Ask) -> Endpoint:
         line = self._line(ask.model)
-        waiter = Waiter(ask, asyncio.get_running_loop().create_future())
+        future = asyncio.get_running_loop().create_future()
+        waiter = Waiter(ask, future, self._clock.now())
         line.join(waiter)
         try:
             self._serve(ask.model)
             self._bound(ask, line, waiter)
+            self._tell(waiter)
             return await self._until(waiter.seat, ask.deadline)
         except BaseException:
             if waiter.seat.done() and not waiter.seat.cancelled() and not waiter.seat.exception():
@@ -151,6 +177,19 @@ class Admission:
                 return await seat
         except TimeoutError:
             raise _Late from None
+
+    def _tell(self, waiter: Waiter) -> None:
+        model = waiter.ask.model
+        if not waiter.seat.done() and self._unserved(model, self._line(model)):
+            for listener in self._listeners:
+                listener()
+
+    def _unserved(self, model: str, line: Line) -> Unserved | None:
+        waiters = line.waiters
+        if not waiters or any(view.is_live for view in self._table.view(model)):
+            return None
+        since = min(waiter.since for waiter in waiters)
+        return Unserved(len(waiters), since, min(waiter.ask.priority for waiter in waiters))
 
     def _bound(self, ask: Ask, line: Line, waiter: Waiter) -> None:
         """Refuse whoever made the line too long, unless it has been accepted long ago."""

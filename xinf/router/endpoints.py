@@ -32,8 +32,10 @@ AHEAD = 1
 class Endpoint:
     """One instance of one replica. Written by the table and by the seats that it lends."""
 
-    def __init__(self, engine: RunningEngine) -> None:
+    def __init__(self, engine: RunningEngine, now: float) -> None:
         self.engine = engine
+        # When a request last began or ended here; monotonic seconds.
+        self.last_used = now
         self.link: Link | None = None
         self.is_refusing = False
         self.inflight = 0
@@ -104,6 +106,13 @@ class EndpointTable:
         """Every endpoint by replica."""
         return {replica: endpoint.view() for replica, endpoint in self._endpoints.items()}
 
+    def uses(self) -> dict[str, tuple[bool, float]]:
+        """Whether requests are at each replica, and when the last one was (monotonic seconds)."""
+        return {
+            replica: (each.inflight > 0, each.last_used)
+            for replica, each in self._endpoints.items()
+        }
+
     def load(self, replica: str) -> EngineLoad | None:
         """What the engine of `replica` last said of itself; None without a session."""
         endpoint = self._endpoints.get(replica)
@@ -127,11 +136,13 @@ class EndpointTable:
         endpoint = self._endpoints[replica]
         endpoint.inflight += 1
         endpoint.chosen += 1
+        endpoint.last_used = self._clock.now()
         return endpoint
 
     def give_back(self, endpoint: Endpoint) -> None:
         """End what `take` began."""
         endpoint.inflight -= 1
+        endpoint.last_used = self._clock.now()
         self._changed()
 
     def refuse(self, endpoint: Endpoint) -> None:
@@ -160,7 +171,7 @@ class EndpointTable:
                 self._drop(replica)
         for replica, record in records.items():
             if replica not in self._endpoints and record.state is EngineState.READY:
-                self._endpoints[replica] = endpoint = Endpoint(record)
+                self._endpoints[replica] = endpoint = Endpoint(record, self._clock.now())
                 self._holding[replica] = tasks.create_task(
                     self._hold(endpoint), name=f"session to {replica}"
                 )
