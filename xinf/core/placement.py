@@ -86,6 +86,10 @@ PASSING = frozenset(
 )
 
 
+# Without a place by right, until somebody asks for it or there is room again.
+RESTING = frozenset({Obstacle.NO_ROOM, Obstacle.EVICTED, Obstacle.YIELDED, Obstacle.ON_DEMAND})
+
+
 @dataclass(frozen=True, slots=True)
 class Unplaced:
     """A wanted replica that has no place. `short_by_bytes` is 0 when memory is not the reason.

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xinf.core.engines import RunningEngine
-from xinf.core.models import ModelIntent
+from xinf.core.models import Activation, ModelIntent
 from xinf.core.nodes import Device, DeviceProcess
-from xinf.core.placement import PlacementPlan
+from xinf.core.placement import RESTING, Obstacle, PlacementPlan, Unplaced
 from xinf.core.progress import Progress
 from xinf.core.states import RISING, EngineState, ModelState
 
@@ -69,6 +69,10 @@ class DeviceView:
     driver: str | None = None
 
 
+# Nothing is queued here: the next request brings such a model up.
+_UNASKED = frozenset({Obstacle.ON_DEMAND, Obstacle.EVICTED})
+
+
 def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[ModelState, str]:
     """The best that a request for this model may expect now, and why."""
     states = {engine.state for engine in engines}
@@ -90,13 +94,27 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
     return ModelState.QUEUED, "waiting for a place"
 
 
+def is_due(intent: ModelIntent, unplaced: Iterable[Unplaced]) -> bool:
+    """Whether a model with these replicas unplaced should be up all the same.
+
+    One that only waits to be asked for is not, nor one that was to be loaded where it fits beside
+    the others and does not; a preloaded one always is.
+    """
+    spec = intent.spec
+    if spec is None or spec.activation is Activation.PRELOAD:
+        return True
+    return any(entry.obstacle not in RESTING for entry in unplaced)
+
+
 def model_view(
     name: str, intent: ModelIntent, engines: Iterable[RunningEngine], plan: PlacementPlan
 ) -> ModelView:
     """The row of `name`; a reason for not being placed comes before any other."""
     own = [engine for engine in engines if engine.model == name]
     state, reason = model_state(intent, own)
-    unplaced = [entry.reason for entry in plan.unplaced if entry.model == name]
+    unplaced = [entry for entry in plan.unplaced if entry.model == name]
+    if state is ModelState.QUEUED and unplaced and _UNASKED >= {each.obstacle for each in unplaced}:
+        state = ModelState.OFF
     chosen = {entry.config.engine for entry in plan.assignments if entry.model == name}
     spec = intent.spec
     return ModelView(
@@ -107,7 +125,7 @@ def model_view(
         source=spec.source if spec else "",
         replicas=sum(engine.state is EngineState.READY for engine in own),
         desired_replicas=spec.replicas if spec and intent.is_wanted else 0,
-        reason=unplaced[0] if unplaced else reason,
+        reason=unplaced[0].reason if unplaced else reason,
         owner=intent.owner,
     )
 

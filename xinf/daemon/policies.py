@@ -27,7 +27,8 @@ def declared_models(settings: Settings) -> tuple[ModelSpec, ...]:
 
 
 def plan_policy(settings: Settings) -> PlanPolicy:
-    return PlanPolicy(settings.scheduler.strategy, settings.memory.reserve)
+    scheduler = settings.scheduler
+    return PlanPolicy(scheduler.strategy, settings.memory.reserve, scheduler.residence)
 
 
 def engine_defaults(settings: Settings) -> Mapping[str, Mapping[str, JsonValue]]:

@@ -6,10 +6,16 @@ import pytest
 
 from xinf.core.engines import EngineIdentity, RunningEngine
 from xinf.core.models import Activation, ModelIntent, ModelSpec, Override
-from xinf.core.placement import EngineConfig, PlacementPlan, ReplicaAssignment, Unplaced
+from xinf.core.placement import (
+    EngineConfig,
+    Obstacle,
+    PlacementPlan,
+    ReplicaAssignment,
+    Unplaced,
+)
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
-from xinf.core.views import model_state, model_view, replica_view
+from xinf.core.views import is_due, model_state, model_view, replica_view
 
 SPEC = ModelSpec("echo", engine="sim", replicas=2, aliases=("parrot",))
 WANTED = ModelIntent(declared=SPEC)
@@ -121,6 +127,31 @@ def test_a_model_without_a_place_says_why() -> None:
     missing = Unplaced("echo/0", "echo", 9, 2, "needs 9 B, 7 B are free")
     row = model_view("echo", WANTED, [], PlacementPlan(unplaced=(missing,)))
     assert (row.state, row.reason) == (M.QUEUED, "needs 9 B, 7 B are free")
+
+
+@pytest.mark.parametrize("obstacle", [Obstacle.ON_DEMAND, Obstacle.EVICTED])
+def test_a_model_that_waits_to_be_asked_for_is_off_and_says_why(obstacle: Obstacle) -> None:
+    resting = Unplaced("echo/0", "echo", 9, 0, "nobody asked for it", obstacle)
+    row = model_view("echo", WANTED, [], PlacementPlan(unplaced=(resting,)))
+    assert (row.state, row.reason) == (M.OFF, "nobody asked for it")
+
+
+@pytest.mark.parametrize(
+    ("activation", "obstacle", "due"),
+    [
+        (Activation.AUTO, Obstacle.NO_ROOM, False),
+        (Activation.AUTO, Obstacle.YIELDED, False),
+        (Activation.AUTO, Obstacle.TOO_LARGE, True),
+        (Activation.AUTO, Obstacle.UNKNOWN_SIZE, True),
+        (Activation.ON_DEMAND, Obstacle.ON_DEMAND, False),
+        (Activation.PRELOAD, Obstacle.NO_ROOM, True),
+    ],
+)
+def test_what_should_be_up_although_it_has_no_place(
+    activation: Activation, obstacle: Obstacle, due: bool
+) -> None:
+    intent = ModelIntent(declared=ModelSpec("echo", activation=activation))
+    assert is_due(intent, [Unplaced("echo/0", "echo", 9, 2, "no", obstacle)]) is due
 
 
 def test_a_terminated_model_desires_no_replicas() -> None:

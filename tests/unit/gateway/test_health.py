@@ -7,6 +7,7 @@ from tests.support.gateway import Door, public_door, until
 from tests.support.routing import declared, engine, world
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.models import Activation, ModelIntent, terminate
+from xinf.core.placement import Obstacle, PlacementPlan, Unplaced
 from xinf.core.states import EngineState
 
 
@@ -45,6 +46,19 @@ async def test_ready_when_every_wanted_model_has_a_replica_that_answers() -> Non
         w.start(engine("b/0"))
         await settle()
         assert await missing(door) == []
+
+
+async def test_what_waits_to_be_asked_for_or_found_no_room_is_not_missing() -> None:
+    preloaded = declared("c", activation=Activation.PRELOAD)
+    lazy = declared("b", activation=Activation.ON_DEMAND)
+    async with world(declared("a"), lazy, preloaded) as w, public_door(w) as door:
+        resting = [
+            Unplaced("a/0", "a", 9, 2, "no room", Obstacle.NO_ROOM),
+            Unplaced("b/0", "b", 9, 0, "nobody asked", Obstacle.ON_DEMAND),
+            Unplaced("c/0", "c", 9, 2, "no room", Obstacle.NO_ROOM),
+        ]
+        w.plans.set("current", PlacementPlan(unplaced=tuple(resting)))
+        assert await missing(door) == ["c"]
 
 
 async def test_an_engine_that_says_ready_but_cannot_be_reached_is_missing_with_the_reason() -> None:
