@@ -94,6 +94,10 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
     return ModelState.QUEUED, "waiting for a place"
 
 
+def _is_unasked(unplaced: Iterable[Unplaced]) -> bool:
+    return all(entry.obstacle in _UNASKED for entry in unplaced)
+
+
 def is_due(intent: ModelIntent, unplaced: Iterable[Unplaced]) -> bool:
     """Whether a model with these replicas unplaced should be up all the same.
 
@@ -113,7 +117,7 @@ def model_view(
     own = [engine for engine in engines if engine.model == name]
     state, reason = model_state(intent, own)
     unplaced = [entry for entry in plan.unplaced if entry.model == name]
-    if state is ModelState.QUEUED and unplaced and _UNASKED >= {each.obstacle for each in unplaced}:
+    if state is ModelState.QUEUED and unplaced and _is_unasked(unplaced):
         state = ModelState.OFF
     chosen = {entry.config.engine for entry in plan.assignments if entry.model == name}
     spec = intent.spec
