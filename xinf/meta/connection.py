@@ -11,7 +11,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from xinf.core.events import Event
 from xinf.meta import statements as sql
+from xinf.meta.events import EventQuery, EventRows, Recorded
 from xinf.meta.store import (
     Change,
     Compacted,
@@ -55,6 +57,7 @@ class StoreConnection:
 
     def __init__(self, connection: sqlite3.Connection, on_commit: Callable[[], None]) -> None:
         self._sql = connection
+        self._events = EventRows(connection)
         self._on_commit = on_commit
         self._has_changed = False
         self._is_durable: bool | None = None
@@ -114,6 +117,13 @@ class StoreConnection:
     def release_lease(self, name: str, holder: str, epoch: int) -> None:
         with self._writing(is_durable=False):
             self._sql.execute(sql.RELEASE_LEASE, (name, holder, epoch))
+
+    def append_events(self, events: Sequence[Event]) -> None:
+        with self._writing(is_durable=False):
+            self._events.append(events)
+
+    def list_events(self, query: EventQuery) -> tuple[Recorded, ...]:
+        return self._events.list(query)
 
     def page_after(self, prefix: str, after: int, seen: Pulse | None) -> Page | None:
         """What changed below `prefix` after a revision; None if nothing was committed since `seen`.

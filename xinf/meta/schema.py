@@ -5,6 +5,7 @@
     head    one row: the last revision, the revision up to which the journal is compacted, and
             whether a transaction of xinf's own is under way (never 1 for anyone else to see)
     lease   who holds which lease (see `meta.leases`); not journalled, for it moves all the time
+    event   what happened, for people (see `meta.events`); not journalled, nothing follows from it
 
 A migration is only ever added at the end. A file that knows one that we do not is of a newer xinf.
 """
@@ -17,7 +18,7 @@ from importlib import resources
 
 from sqlite_utils import Database, Migrations
 
-VIEWS = ("v_models", "v_engines")
+VIEWS = ("v_models", "v_engines", "v_events")
 
 
 def install(connection: sqlite3.Connection) -> None:
@@ -74,6 +75,13 @@ def migrations() -> Migrations:
             {"name": str, "holder": str, "epoch": int, "counter": int},
             pk="name",
             not_null={"epoch", "counter"},
+        )
+
+    @steps(name="0003_events")
+    def events(db: Database) -> None:  # pyright: ignore[reportUnusedFunction]
+        columns = {"kind": str, "subject": str, "model": str, "severity": str, "message": str}
+        db.table("event").create(
+            {"id": int, "at": float, **columns}, pk="id", not_null={"at", *columns}
         )
 
     return steps

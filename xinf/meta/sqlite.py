@@ -21,8 +21,10 @@ from typing import TypeVar
 
 from xinf.core.clock import Clock
 from xinf.core.errors import XinfError
+from xinf.core.events import Event
 from xinf.meta.connection import Pulse, StoreConnection
 from xinf.meta.doorbell import Doorbell
+from xinf.meta.events import EventQuery, Recorded
 from xinf.meta.failures import explain, explained
 from xinf.meta.neighbours import Neighbours, listening
 from xinf.meta.opening import alone, open_file
@@ -42,7 +44,7 @@ CLOSE_GRACE_S = 2.0
 
 
 class SqliteStore:
-    """A MetaStore, and a LeaseTable; made by `open_store`.
+    """A MetaStore, a LeaseTable and an EventTable; made by `open_store`.
 
     `notice` tells of a damaged file that was set aside at opening. Every method may raise
     XinfError: DISK_FULL, STORE_CORRUPT, STORE_UNAVAILABLE.
@@ -105,6 +107,12 @@ class SqliteStore:
 
     async def release_lease(self, name: str, holder: str, epoch: int) -> None:
         await self._run(partial(self._connection.release_lease, name, holder, epoch))
+
+    async def append_events(self, events: Sequence[Event]) -> None:
+        await self._run(partial(self._connection.append_events, tuple(events)))
+
+    async def list_events(self, query: EventQuery) -> tuple[Recorded, ...]:
+        return await self._run(partial(self._connection.list_events, query))
 
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Change, None]:
         async for batch in self.watch_batches(prefix, after):

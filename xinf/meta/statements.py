@@ -71,3 +71,18 @@ update lease set counter = counter + 1 where name = ? and holder = ? and epoch =
 RELEASE_LEASE = """
 update lease set counter = counter + 1, holder = null where name = ? and holder = ? and epoch = ?
 """
+
+APPEND_EVENT = """
+insert into event (at, kind, subject, model, severity, message) values (?, ?, ?, ?, ?, ?)
+"""
+# By number, which is the order of appending: clocks of two processes may disagree a little.
+PRUNE_EVENTS = "delete from event where id <= (select max(id) from event) - ?"
+LIST_EVENTS = """
+select id, at, kind, subject, model, severity, message from event
+where id > :after and at >= :since
+and (:about = '' or model = :about or subject = :about)
+and (:kind = '' or kind = :kind or kind like :kind || '.%')
+and case severity when 'info' then 0 when 'warn' then 1 else 2 end >= :rank
+order by id desc limit :last
+"""
+HAS_EVENTS = "select 1 from sqlite_master where type = 'table' and name = 'event'"
