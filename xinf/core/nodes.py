@@ -21,13 +21,15 @@ class DeviceProcess:
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """How a device fares; None = it does not tell. `utilisation` is a share from 0 to 1, power is
-    watts, temperature degrees Celsius.
+    watts, temperature degrees Celsius. `power_limit` is the one in force, `power_limit_default`
+    what the card was made for.
     """
 
     utilisation: float | None = None
     temperature: float | None = None
     power: float | None = None
     power_limit: float | None = None
+    power_limit_default: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +79,26 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one look at devices found. `problems` say in words what it did not."""
+    """What one look at devices found. `problems` say in words what it did not.
+
+    `lost` are the UUIDs of devices that were there once and are not now, so that nothing can run on
+    them. One that only cannot be asked is no such: it stands in `devices` as it was last seen.
+    """
 
     devices: tuple[Device, ...]
     problems: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One machine: its devices, and whether they can be relied upon. `at` is wall seconds."""
+    """One machine: its devices, and whether they can be relied upon. `at` is wall seconds; `lost`
+    is as a sighting has it.
+    """
 
     node: str
     devices: tuple[Device, ...]
     is_degraded: bool = False
     reason: str = ""
     at: float = 0.0
+    lost: tuple[str, ...] = ()
