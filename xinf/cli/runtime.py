@@ -144,7 +144,7 @@ async def _install(place: _Place, variant: str) -> RuntimeView:
     from xinf.runtime.provision import Runtimes
 
     await place.shelf.view(variant)  # an unknown name first, before any device is asked
-    inventory = Inventory(all_backends(), place.clock)
+    inventory = Inventory(all_backends(place.clock), place.clock)
     await inventory.sample()
     runtimes = Runtimes(
         place.cache_dir,

@@ -120,7 +120,7 @@ def build_planner(
 
 def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:
     """The agent of this machine, with real processes, devices and downloads."""
-    inventory = Inventory(all_backends(), clock)
+    inventory = Inventory(all_backends(clock), clock)
     provision = LocalProvision(
         runtimes=Runtimes(
             paths.cache_dir,

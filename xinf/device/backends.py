@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from xinf.core.clock import Clock
 from xinf.device.backend import DeviceBackend
 from xinf.device.cpu import CpuBackend
 from xinf.device.cuda import CudaBackend
 
 
-def all_backends() -> tuple[DeviceBackend, ...]:
-    """Every kind, whether this machine has it or not; the best to run a model on first."""
+def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
+    """Every kind, whether this machine has it or not; the best to run a model on first.
+
+    `clock` is for those that ask a vendor's tool, which they do only now and then.
+    """
     return (
         CudaBackend(),
         CpuBackend(),
