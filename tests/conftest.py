@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -10,6 +11,13 @@ import pytest
 # A busy machine is no defect, so examples have no deadline; CI tries the same ones every time.
 hypothesis.settings.register_profile("xinf", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("xinf")
+
+# Who starts the tests in the background or under nohup has these ignored, and so would have every
+# process that a test starts and then asks to end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

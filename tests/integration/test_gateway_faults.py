@@ -167,6 +167,9 @@ async def test_a_reader_that_is_slow_but_not_dead_gets_everything(f: Fleet) -> N
         await loop.sock_sendall(client, sent)
         # It does not look at anything until everything on the way is full.
         await until(lambda: any(each.writing_paused for each in f.door.server.connections))
+        # From here on small bites, but no small window: the kernel's timers for those can make
+        # each of them take 40 ms, and the whole a minute.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         while piece := await loop.sock_recv(client, 4096):
             text += piece
     lines = text.partition(b"\r\n\r\n")[2].decode().split("\n\n")

@@ -36,6 +36,7 @@ def status(
         devices=tuple([device()] if devices is None else devices),
         models=tuple(models),
         replicas=tuple(replicas),
+        worker_pid=2,
         device_problems=tuple(problems),
     )
 

@@ -47,11 +47,11 @@ def status(
     if not (as_json or once) and _is_screen():
         ask(_live)
         return
-    from xinf.cli.show.notices import warn
-
     seen = ask(lambda client: client.status())
-    warn(seen)
     if as_json:
+        from xinf.cli.show.notices import warn
+
+        warn(seen)
         show_json(seen)
     else:
         _print(seen)

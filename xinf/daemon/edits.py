@@ -38,7 +38,7 @@ def waiting_keys(started_with: Settings, now: Settings) -> tuple[str, ...]:
 
 def refused_words(problem: str) -> str:
     """What it means that the config file has `problem`."""
-    return f"warning: the config file is refused, what was read before goes on: {problem}"
+    return f"the config file is refused, what was read before goes on: {problem}"
 
 
 def waiting_words(keys: Sequence[str]) -> str:

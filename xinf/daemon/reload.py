@@ -16,10 +16,12 @@ from xinf.config.settings import Settings
 from xinf.config.source import Reading
 from xinf.core.clock import Clock
 from xinf.core.errors import XinfError
+from xinf.core.events import Event, Severity
 from xinf.core.models import ModelSpec
 from xinf.daemon.edits import model_changes, refused_words, waiting_keys, waiting_words
 from xinf.daemon.file_watch import FileWatch, Stamp, stamp_of
 from xinf.daemon.policies import declared_models
+from xinf.observe.events import Tell, drop
 
 log = logging.getLogger("xinf.config")
 
@@ -28,7 +30,9 @@ LOOK_EVERY_S = 0.5
 
 
 class Reload:
-    """`declare` makes models the declared ones; `say` tells a person, a line at a time."""
+    """`declare` makes models the declared ones; `say` tells a person, a line at a time, and `tell`
+    those who ask later.
+    """
 
     def __init__(
         self,
@@ -36,11 +40,13 @@ class Reload:
         declare: Callable[[tuple[ModelSpec, ...]], Awaitable[None]],
         say: Callable[[str], None],
         clock: Clock,
+        tell: Tell = drop,
     ) -> None:
         self._start = start
         self._now = start
         self._declare = declare
         self._say = say
+        self._event = tell
         self._clock = clock
         self._watch = FileWatch()
         self._looking = asyncio.Lock()
@@ -112,7 +118,7 @@ class Reload:
     def _refuse(self, problem: str) -> None:
         if problem != self._problem:
             self._problem = problem
-            self._tell(logging.WARNING, refused_words(problem))
+            self._tell("config.refused", refused_words(problem))
 
     def _accept(self, reading: Reading) -> None:
         changes = model_changes(declared_models(self.settings), declared_models(reading.settings))
@@ -120,12 +126,14 @@ class Reload:
         was_refused, was_waiting = self._problem is not None, self._waiting
         self._now, self._problem, self._waiting = reading, None, waiting
         if changes:
-            self._tell(logging.INFO, f"{self.file}: {changes}")
+            self._tell("config.applied", f"{self.file}: {changes}")
         elif was_refused:
-            self._tell(logging.INFO, f"{self.file} is right again")
+            self._tell("config.applied", f"{self.file} is right again")
         if waiting and waiting != was_waiting:
-            self._tell(logging.INFO, waiting_words(waiting))
+            self._tell("config.waiting", waiting_words(waiting))
 
-    def _tell(self, level: int, line: str) -> None:
-        log.log(level, "%s", line)
+    def _tell(self, kind: str, line: str) -> None:
+        is_bad = kind == "config.refused"
+        line, severity = (f"warning: {line}", Severity.WARNING) if is_bad else (line, Severity.INFO)
+        log.log(logging.WARNING if is_bad else logging.INFO, "%s", line)
         self._say(line)

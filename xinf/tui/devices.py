@@ -15,7 +15,7 @@ from xinf.tui.bars import Part, stacked
 from xinf.tui.canvas import Canvas
 from xinf.tui.memory import Split, split
 from xinf.tui.picture import Picture
-from xinf.tui.text import clean, clipped, spread, wrapped
+from xinf.tui.text import clean, clipped, spread
 
 _FILL = "━"
 # Without color neighbors must differ in shape. They stand in the same order in bar and legend.
@@ -50,16 +50,6 @@ def device_lines(picture: Picture, colors: Mapping[str, str], canvas: Canvas) ->
             *_legend([*(entry.text for entry in entries), free], canvas.inner),
         ]
     return lines
-
-
-def problem_lines(picture: Picture, canvas: Canvas) -> list[Text]:
-    """What could not be seen of the devices, which may be why one is missing above."""
-    lines = [
-        Text(line, style=palette.WARNING, no_wrap=True)
-        for problem in picture.status.device_problems
-        for line in wrapped(problem, canvas.inner, canvas.reason_lines)
-    ]
-    return [Text(), *lines] if lines else []
 
 
 def _title(device: DeviceView, found: Split, width: int) -> Text:

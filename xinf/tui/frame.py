@@ -8,9 +8,10 @@ from rich.text import Text
 
 from xinf.core.units import format_seconds
 from xinf.tui import palette
+from xinf.tui.amiss import amiss_lines
 from xinf.tui.canvas import Canvas
 from xinf.tui.columns import Column, Row, room_for_first, table, without
-from xinf.tui.devices import device_lines, problem_lines
+from xinf.tui.devices import device_lines
 from xinf.tui.numbers import count
 from xinf.tui.picture import Picture
 from xinf.tui.rows import MODEL_COLUMNS, RATE, REPLICA_COLUMNS, Rows
@@ -46,7 +47,7 @@ def _body(picture: Picture, canvas: Canvas) -> Iterator[Text]:
     status = picture.status
     colors = palette.model_colors(model.name for model in status.models)
     yield from device_lines(picture, colors, canvas)
-    yield from problem_lines(picture, canvas)
+    yield from amiss_lines(status, canvas)
     if not status.models:
         yield from (Text(), Text(_NO_MODELS, style=palette.QUIET))
     rows = Rows(picture, colors, canvas)

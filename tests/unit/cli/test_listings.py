@@ -71,7 +71,7 @@ def test_ls_is_a_plain_table_when_nobody_looks(daemon: FakeDaemon) -> None:
     assert all(line == line.rstrip() for line in lines)
 
 
-@pytest.mark.parametrize("command", ["ls", "ls --json", "status --once", "status --json"])
+@pytest.mark.parametrize("command", ["ls", "ls --json", "status --json"])
 def test_what_is_amiss_with_xinf_itself_is_said_beside_the_listing(
     daemon: FakeDaemon, command: str
 ) -> None:
@@ -85,6 +85,21 @@ def test_what_is_amiss_with_xinf_itself_is_said_beside_the_listing(
     assert refused.startswith("warning: the config file is refused")
     assert refused.endswith(daemon.config_problem)
     assert waiting == "note: server.host, server.port apply at the next `xinf restart`"
+
+
+def test_what_is_amiss_with_xinf_itself_stands_in_the_view(daemon: FakeDaemon) -> None:
+    assert "no worker" not in xinf("status", "--once").out
+    daemon.worker_pid = None
+    daemon.config_problem = "xinf.toml:3: server.prt: unknown key. Did you mean port?"
+    daemon.config_waiting = ("server.host", "server.port")
+    shown = xinf("status", "--once")
+    words = " ".join(shown.out.split())
+    assert "no worker is running, so no engine can be started: start `xinf worker`" in words
+    assert f"the config file is refused, what was read before goes on: {daemon.config_problem}" in (
+        words
+    )
+    assert "server.host, server.port apply at the next `xinf restart`" in words
+    assert shown.err == ""
 
 
 def test_ps_shows_progress_and_reasons_only_where_there_are_some(daemon: FakeDaemon) -> None:

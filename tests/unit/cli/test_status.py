@@ -60,7 +60,7 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
             "memory_total": 16 * 1024**3,
             "memory_used": 4 * 1024**3,
             "memory_claimed": 2 * 1024**3,
-            "processes": [{"pid": 7, "name": "Xorg", "memory_bytes": 100}],
+            "processes": [{"pid": 7, "name": "Xorg", "memory_bytes": 100, "owner": ""}],
             "driver": "580.95.05",
         }
     ]
