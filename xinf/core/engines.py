@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from xinf.core.states import EngineState
 
@@ -26,8 +27,9 @@ class RunningEngine:
     """The observed record of one replica (`engines/<node>/<replica>` in the store).
 
     `address` is a gRPC target, `unix:/path` or `host:port`. `since` and `retry_at` are wall
-    seconds; `retry_at` only means something in backoff. `memory_bytes` is what the engine holds on
-    its devices now; `context` the tokens that one request may use, known once it is ready.
+    seconds; `retry_at` only means something in backoff. `memory` is what the engine was last seen
+    to hold on each device (by UUID; empty while nobody tells), `memory_bytes` all of it together;
+    `context` the tokens that one request may use, known once it is ready.
     """
 
     replica: str
@@ -46,3 +48,4 @@ class RunningEngine:
     identity: EngineIdentity | None = None
     failures: int = 0
     retry_at: float | None = None
+    memory: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -44,7 +44,7 @@ class ReplicaAssignment:
     What follows from the place and not from what was declared stands here and not in `config`, for
     it is no reason to restart: `context` is tokens that the plan found room for (None = as in
     `config`), `cache_bytes` the KV cache on each device (None = the engine's own business), `rules`
-    what these devices need.
+    what these devices need, `dtype` what "auto" means on them (again "auto" = the engine's choice).
     """
 
     replica: str
@@ -58,6 +58,7 @@ class ReplicaAssignment:
     context: int | None = None
     cache_bytes: int | None = None
     rules: tuple[AppliedRule, ...] = ()
+    dtype: str = "auto"
 
 
 class Obstacle(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xinf.core.engines import RunningEngine
+from xinf.core.footprints import MeasuredFootprint
 from xinf.core.models import ModelIntent
 from xinf.core.nodes import NodeStatus
 from xinf.core.placement import PlacementPlan, ReplicaAssignment
@@ -28,3 +29,5 @@ class Records:
         # By node: what a machine has.
         self.nodes = Collection(store, "nodes/", NodeStatus)
         self.plans = Collection(store, "plans/", PlacementPlan)
+        # By their own key: what engines were seen to hold.
+        self.footprints = Collection(store, "footprints/", MeasuredFootprint)
