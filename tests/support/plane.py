@@ -13,6 +13,7 @@ from tests.support.engines import POLICY, FakeWorld
 from tests.support.store import records
 from xinf.agent.agent import Agent, AgentParts
 from xinf.core.engines import RunningEngine
+from xinf.core.events import Event
 from xinf.core.models import ModelIntent
 from xinf.core.nodes import Device, Sighting
 from xinf.core.units import GIB
@@ -54,6 +55,7 @@ class Plane:
         self.clock = clock
         self.records = store
         self.world = world
+        self.events: list[Event] = []
 
     async def wish(self, name: str, intent: ModelIntent | None) -> None:
         if intent is None:
@@ -77,6 +79,7 @@ async def plane() -> AsyncIterator[Plane]:
     world = FakeWorld(clock)
     with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
         async with records(clock) as store, planning(store, clock):
+            made = Plane(clock, store, world)
             parts = AgentParts(
                 node="local",
                 policy=POLICY,
@@ -86,12 +89,13 @@ async def plane() -> AsyncIterator[Plane]:
                 connect=world.connect,
                 sample_devices=look,
                 socket_dir=Path(sockets),
+                tell=made.events.append,
             )
             agent = Agent(parts, store)
             await agent.prepare()
             running = asyncio.ensure_future(agent.run())
             try:
-                yield Plane(clock, store, world)
+                yield made
                 agent.close()
                 for _ in range(600):
                     if running.done():

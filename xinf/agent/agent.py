@@ -21,13 +21,15 @@ from xinf.core.nodes import Sighting
 from xinf.core.placement import ReplicaAssignment
 from xinf.core.states import EngineState
 from xinf.meta.records import Records
+from xinf.observe.events import Tell, drop
+from xinf.observe.told import engine_event
 
 log = logging.getLogger("xinf.agent")
 
 
 @dataclass(frozen=True, slots=True)
 class AgentParts:
-    """What an agent is made of; the composition root chooses each."""
+    """What an agent is made of; the composition root chooses each. `tell` hears every event."""
 
     node: str
     policy: AgentPolicy
@@ -37,6 +39,7 @@ class AgentParts:
     connect: Callable[[str], Probe]
     sample_devices: Callable[[], Awaitable[Sighting]]
     socket_dir: Path
+    tell: Tell = drop
 
 
 class Agent:
@@ -115,6 +118,7 @@ class Agent:
         if self._states.get(record.replica) is not record.state:
             self._states[record.replica] = record.state
             log.info("%s: %s (%s)", record.replica, record.state, record.reason)
+            self._parts.tell(engine_event(record))
         self._publisher.publish(record)
         self._wake.ring()
 

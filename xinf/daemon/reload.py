@@ -134,6 +134,8 @@ class Reload:
 
     def _tell(self, kind: str, line: str) -> None:
         is_bad = kind == "config.refused"
-        line, severity = (f"warning: {line}", Severity.WARNING) if is_bad else (line, Severity.INFO)
-        log.log(logging.WARNING if is_bad else logging.INFO, "%s", line)
-        self._say(line)
+        severity = Severity.WARNING if is_bad else Severity.INFO
+        self._event(Event(self._clock.wall(), kind, "config", line, "", severity))
+        spoken = f"warning: {line}" if is_bad else line
+        log.log(logging.WARNING if is_bad else logging.INFO, "%s", spoken)
+        self._say(spoken)

@@ -37,6 +37,7 @@ from xinf.daemon.planner import Planner
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
 from xinf.daemon.signals import Signals
+from xinf.daemon.telling import tell_of_nodes, telling
 from xinf.daemon.traffic import RouterTraffic
 from xinf.device.backends import all_backends
 from xinf.device.inventory import Inventory
@@ -46,6 +47,7 @@ from xinf.meta.compaction import keep_short
 from xinf.meta.leases import Lease
 from xinf.meta.records import Records
 from xinf.meta.sqlite import open_store
+from xinf.observe.events import Tell
 from xinf.registry.fetch import ModelFiles
 from xinf.runtime.needs import Driver
 from xinf.runtime.provision import Runtimes
@@ -83,12 +85,13 @@ async def run_daemon(
         store = await owned.enter_async_context(
             open_store(paths.store_file, clock, busy_timeout_s=settings.storage.busy_timeout)
         )
+        events = await owned.enter_async_context(telling(store, roles, clock, store.notice))
         records = Records(store)
-        chores: list[Chore] = []
+        chores: list[Chore] = [events.run]
         agent = None
         if Role.WORKER in roles:
             adopt_orphans()
-            agent = build_agent(settings, paths, records, clock)
+            agent = build_agent(settings, paths, records, clock, events.tell)
             await agent.prepare()
             chores.append(Lease(store, lease_of(NODE), _holder(), clock).keep)
         control = None
@@ -96,8 +99,9 @@ async def run_daemon(
             declare = partial(declare_models, records)
             await declare(policies.declared_models(settings))
             admin_door = owned.enter_context(closing(bind_admin(paths.admin_socket)))
-            reload = Reload(start, declare, say, clock)
+            reload = Reload(start, declare, say, clock, events.tell)
             face = Face(start, records, reload, clock)
+            tell_of_nodes(face.nodes, events.tell, clock)
             doors = face.doors(door, admin_door, signals)
             planner = build_planner(settings, records, face.traffic, clock)
             control = Control(planner, face, doors, reload)
@@ -118,7 +122,9 @@ def build_planner(
     return planner
 
 
-def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock) -> Agent:
+def build_agent(
+    settings: Settings, paths: Paths, records: Records, clock: Clock, tell: Tell
+) -> Agent:
     """The agent of this machine, with real processes, devices and downloads."""
     inventory = Inventory(all_backends(clock), clock)
     provision = LocalProvision(
@@ -142,6 +148,7 @@ def build_agent(settings: Settings, paths: Paths, records: Records, clock: Clock
         connect=EngineChannel,
         sample_devices=inventory.sample,
         socket_dir=paths.engine_socket_dir,
+        tell=tell,
     )
     return Agent(parts, records)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support.clock import VirtualClock
 from xinf.config.source import ConfigSource
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.events import Event, Severity
 from xinf.core.models import ModelSpec
 from xinf.daemon.reload import LOOK_EVERY_S, Reload
 
@@ -30,6 +31,7 @@ class Place:
     said: list[str] = field(default_factory=list[str])
     declared: list[dict[str, ModelSpec]] = field(default_factory=list[dict[str, ModelSpec]])
     trouble: XinfError | None = None
+    events: list[Event] = field(default_factory=list[Event])
 
     @property
     def file(self) -> Path:
@@ -44,7 +46,8 @@ class Place:
 
     def reload(self, environ: dict[str, str] | None = None) -> Reload:
         source = ConfigSource({"HOME": str(self.root), **(environ or {})}, self.root)
-        return Reload(source.read(), self.declare, self.said.append, self.clock)
+        start = source.read()
+        return Reload(start, self.declare, self.said.append, self.clock, self.events.append)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[tuple[Reload, asyncio.Event]]:
@@ -207,3 +210,20 @@ async def test_an_edit_between_the_start_and_the_first_look_is_noticed(tmp_path:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert set(place.declared[0]) == {"b"}
+
+
+async def test_what_was_applied_and_refused_is_kept_for_those_who_ask_later(
+    tmp_path: Path,
+) -> None:
+    place = Place(tmp_path)
+    place.file.write_text(A)
+    async with place.following():
+        place.file.write_text(A + B)
+        await place.until(lambda: len(place.events) == 1)
+        place.file.write_text(WRONG)
+        await place.until(lambda: len(place.events) == 2)
+    applied, refused = place.events
+    assert (applied.kind, applied.severity) == ("config.applied", Severity.INFO)
+    assert applied.message == f"{place.file}: new: b"
+    assert (refused.kind, refused.severity) == ("config.refused", Severity.WARNING)
+    assert "prt" in refused.message
