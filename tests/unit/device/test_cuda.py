@@ -76,6 +76,10 @@ def told(device: dict[str, Any]) -> tuple[str, int, str, str, int]:
     return tuple(device[name] for name in names)  # type: ignore[return-value]
 
 
+def row_of(process: dict[str, Any]) -> tuple[int, str, int]:
+    return (process["pid"], process["name"], process["memory_bytes"])
+
+
 def row(gpu: Gpu, index: int) -> tuple[str, int, str, str, int]:
     return (gpu.uuid, index, gpu.name, gpu.capability, gpu.total * MIB)
 
@@ -126,13 +130,13 @@ def test_a_process_that_computes_and_draws_is_one_process(driver: Driver, watch:
     )
     driver.tell(RTX_5090, SECOND_5090, extra=extra)
     first, second = watch.look()["devices"]
-    assert [tuple(each.values()) for each in first["processes"]] == [
+    assert [row_of(each) for each in first["processes"]] == [
         (100, "", 64 * MIB),
         (200, "VLLM::EngineCore", 512 * MIB),
         (300, "python3", 2048 * MIB),
         (400, "game", 0),
     ]
-    assert [tuple(each.values()) for each in second["processes"]] == [(300, "python3", 1024 * MIB)]
+    assert [row_of(each) for each in second["processes"]] == [(300, "python3", 1024 * MIB)]
 
 
 def test_a_driver_that_will_not_tell_one_thing_tells_the_others(
