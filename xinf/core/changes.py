@@ -40,8 +40,8 @@ class Change:
 class Balance:
     """One device before and after: bytes that are taken or claimed, by whomever.
 
-    `id` is for people. `foreign` is what programs hold that are not ours, `reserve` what is left
-    free for them.
+    `id` is for people. `foreign` is what programs hold that are not ours (`is_inferred` = worked
+    out, for the device does not tell), `reserve` what is left free for them.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Balance:
     after: int
     foreign: int = 0
     reserve: int = 0
+    is_inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

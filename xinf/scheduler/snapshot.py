@@ -69,7 +69,8 @@ class EngineView:
     """One engine that exists. `memory` is what it was seen to hold, by device UUID.
 
     `is_busy` = requests run in it or wait for it; `last_used` is monotonic seconds of the
-    snapshot's clock, and so is `since`, when it came into this state.
+    snapshot's clock, and so is `since`, when it came into this state. `is_simulated` = what it says
+    to hold is pretended, and no device shows it.
     """
 
     replica: str
@@ -80,6 +81,7 @@ class EngineView:
     is_busy: bool = False
     last_used: float = 0.0
     since: float = 0.0
+    is_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+from dataclasses import replace
+
+from tests.support.clusters import POLICY, cluster, gpu, model
+from xinf.core.changes import Action, Preview
+from xinf.core.units import GIB
+from xinf.scheduler.changes import preview
+from xinf.scheduler.plan import plan
+from xinf.scheduler.snapshot import ClusterSnapshot, WantedModel
+
+
+def in_force(*wanted: WantedModel) -> ClusterSnapshot:
+    """Two cards on which a plan for `wanted` is in force."""
+    snapshot = cluster([gpu(0), gpu(1)], wanted)
+    return replace(snapshot, current=plan(snapshot, POLICY))
+
+
+def told(preview: Preview) -> list[tuple[Action, str]]:
+    return [(change.action, change.replica) for change in preview.changes]
+
+
+def test_what_is_new_starts_and_what_is_not_wanted_stops_first() -> None:
+    before = in_force(model("a"), model("b"))
+    found = preview(before, replace(before, wanted=(model("b"), model("c"))), POLICY)
+    assert told(found) == [(Action.STOP, "a/0"), (Action.START, "c/0")]
+    assert found.untouched == ("b",)
+    assert not found.is_empty
+
+
+def test_the_same_wishes_change_nothing() -> None:
+    before = in_force(model("a"))
+    found = preview(before, before, POLICY)
+    assert found.is_empty
+    assert found.untouched == ("a",)
+
+
+def test_other_settings_are_a_restart_and_another_size_a_resize() -> None:
+    before = in_force(model("a"), model("b"))
+    wanted = (model("a", fingerprint="g"), model("b", 12, fingerprint="g"))
+    found = preview(before, replace(before, wanted=wanted), POLICY)
+    assert told(found) == [(Action.RESTART, "a/0"), (Action.RESIZE, "b/0")]
+    assert found.changes[1].bytes == 12 * GIB
+
+
+def test_a_replica_whose_device_is_gone_moves() -> None:
+    before = in_force(model("a"))
+    found = preview(before, replace(before, nodes=cluster([gpu(1)], []).nodes), POLICY)
+    assert told(found) == [(Action.MOVE, "a/0")]
+    assert found.changes[0].devices == ("GPU-1",)
+
+
+def test_each_device_is_told_before_and_after() -> None:
+    before = in_force(model("a", 10))
+    found = preview(before, replace(before, wanted=(model("a", 10), model("b", 5))), POLICY)
+    balances = [(each.id, each.before, each.after, each.reserve) for each in found.devices]
+    assert balances == [
+        ("cuda:0", 10 * GIB, 10 * GIB, GIB),
+        ("cuda:1", 0, 5 * GIB, GIB),
+    ]

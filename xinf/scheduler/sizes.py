@@ -1,0 +1,86 @@
+"""What a replica would take on each device of one kind and name, and what that is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from xinf.core.memory import Basis, MemoryShape, cache_size, largest_context, need
+from xinf.core.nodes import Device
+from xinf.core.placement import ReplicaAssignment
+from xinf.scheduler.snapshot import WantedModel
+
+# An automatic context below this serves nobody: the model counts as not fitting.
+CONTEXT_FLOOR = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """`bytes` on each device. `context` is the one that was chosen, None = nothing was to choose;
+    `cache_bytes` the KV cache that the engine is to be told, None = its own business.
+    """
+
+    bytes: int
+    basis: Basis
+    context: int | None = None
+    cache_bytes: int | None = None
+
+
+def smallest_size(model: WantedModel, device: Device) -> Size:
+    """The size with which a model may be placed; that of the smallest context worth having where
+    the context is left to the plan.
+    """
+    shape = model.shape
+    if is_elastic(model) and shape is not None:
+        return _with_context(model, shape, context_floor(model), device)
+    cache = None if shape is None else _told_cache(cache_size(shape, model.sizing), device)
+    measured = model.measured.get(device.name)
+    if measured is not None:
+        return Size(max(measured, 0), Basis.MEASURED, cache_bytes=cache)
+    if shape is None:
+        return Size(max(model.memory_bytes, 0), Basis.DECLARED)
+    return Size(need(shape, model.sizing).total, shape.basis, cache_bytes=cache)
+
+
+def largest_size(model: WantedModel, device: Device, room: int) -> Size | None:
+    """The size with the largest context that fits `room` bytes on each device, None = none does."""
+    shape = model.shape
+    if not is_elastic(model) or shape is None:
+        size = smallest_size(model, device)
+        return size if size.bytes <= room else None
+    context = largest_context(shape, model.sizing, room)
+    if context is None or context < context_floor(model):
+        return None
+    return _with_context(model, shape, context, device)
+
+
+def is_elastic(model: WantedModel) -> bool:
+    """Whether the plan may choose the context, and the context decides the memory.
+
+    What an engine was measured to hold says nothing about another context, so that an elastic
+    model's size is always worked out from its shape.
+    """
+    return model.is_context_auto and model.shape is not None and model.sizing.cache_bytes is None
+
+
+def context_floor(model: WantedModel) -> int:
+    return min(model.sizing.context, CONTEXT_FLOOR)
+
+
+def parts(model: WantedModel | None, assignment: ReplicaAssignment) -> tuple[tuple[str, int], ...]:
+    """What an assignment's claim is made of; nothing where it was not worked out from a shape."""
+    if model is None or model.shape is None:
+        return ()
+    context = assignment.context or model.sizing.context
+    made = need(model.shape, replace(model.sizing, context=context))
+    return tuple(made.parts()) if made.total == assignment.memory_bytes else ()
+
+
+def _with_context(model: WantedModel, shape: MemoryShape, context: int, device: Device) -> Size:
+    sizing = replace(model.sizing, context=context)
+    cache = _told_cache(cache_size(shape, sizing), device)
+    return Size(need(shape, sizing).total, shape.basis, context, cache)
+
+
+def _told_cache(size: int, device: Device) -> int | None:
+    """On a CPU the size of the cache is a setting; a model without a cache is told nothing."""
+    return size if size and device.kind != "cpu" else None
