@@ -96,7 +96,8 @@ class Unplaced:
     """A wanted replica that has no place. `short_by_bytes` is 0 when memory is not the reason.
 
     `reason` holds the arithmetic; `nearest_fit` is the smallest change with which it would fit,
-    as a person would write it (`context = "112k"`), empty where there is none.
+    as a person would write it (`context = "112k"`), empty where there is none. `cause` says who was
+    given the place of a replica that had one; the reason begins with it.
     """
 
     replica: str
@@ -106,6 +107,7 @@ class Unplaced:
     reason: str
     obstacle: Obstacle = Obstacle.NO_ROOM
     nearest_fit: str = ""
+    cause: str = ""
 
     @property
     def may_fit_later(self) -> bool:

@@ -135,6 +135,7 @@ def _engine_view(engine: RunningEngine, use: Use, since: float) -> EngineView:
         is_busy=use.is_busy,
         last_used=use.last_used,
         since=since,
+        is_simulated=engine.engine == "sim",
     )
 
 
