@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xinf.core.engines import RunningEngine
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.models import ModelIntent
-from xinf.core.placement import PlacementPlan
+from xinf.core.placement import Obstacle, PlacementPlan, Unplaced
 from xinf.core.progress import Progress
 from xinf.core.states import ModelState
 from xinf.core.units import format_seconds
@@ -21,15 +21,23 @@ LOADING_RETRY_S = (2.0, 60.0)
 QUEUE_RETRY_S = (1.0, 30.0)
 LOADING_RETRY_UNKNOWN_S = 5.0
 
+# A request does not wait for another machine or other settings. One that nobody knows how to run is
+# waited for: before the devices have been looked at, that is so for every model.
+_IN_VAIN = frozenset({Obstacle.TOO_LARGE, Obstacle.NO_DEVICE, Obstacle.INCOMPATIBLE})
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A model's state with its reason, and the progress of the replica that is furthest."""
+    """A model's state with its reason, and the progress of the replica that is furthest.
+
+    `unplaced` is why it has no place, where that is what keeps it.
+    """
 
     model: str
     state: ModelState
     reason: str
     progress: Progress | None = None
+    unplaced: Unplaced | None = None
 
     @property
     def words(self) -> str:
@@ -48,11 +56,13 @@ def standing(
 ) -> Standing:
     """How `name` stands; the reason for having no place comes before any other."""
     state, reason = model_state(intent, [each for each in engines if each.model == name])
-    unplaced = next((each.reason for each in plan.unplaced if each.model == name), None)
-    if state is ModelState.QUEUED and unplaced:
-        reason = unplaced
+    unplaced = next((each for each in plan.unplaced if each.model == name), None)
+    if state is not ModelState.QUEUED:
+        unplaced = None
+    elif unplaced is not None and unplaced.reason:
+        reason = unplaced.reason
     steps = [each for each in progress if each.model == name]
-    return Standing(name, state, reason, max(steps, key=_share, default=None))
+    return Standing(name, state, reason, max(steps, key=_share, default=None), unplaced)
 
 
 def refusal(standing: Standing) -> XinfError | None:
@@ -74,7 +84,21 @@ def refusal(standing: Standing) -> XinfError | None:
             next_step=f"Start it with `xinf launch {standing.model}`",
             param="model",
         )
+    if standing.unplaced is not None and standing.unplaced.obstacle in _IN_VAIN:
+        return does_not_fit(standing.unplaced)
     return None
+
+
+def does_not_fit(unplaced: Unplaced) -> XinfError:
+    """This machine as it is has no place for the model, however long anybody waits."""
+    nearest, why = unplaced.nearest_fit, f"see `xinf why {unplaced.model}`"
+    return XinfError(
+        ErrorCode.DOES_NOT_FIT,
+        thing=f"model {unplaced.model!r}",
+        cause=unplaced.reason or "it has no place on this machine",
+        next_step=f"Nearest that fits: {nearest}; {why}" if nearest else f"S{why[1:]}",
+        param="model",
+    )
 
 
 def unknown_model(name: str, known: Iterable[str]) -> XinfError:

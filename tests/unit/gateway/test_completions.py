@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import openai
 import pytest
 
 from tests.support.clock import settle
@@ -22,8 +23,10 @@ from tests.support.gateway import (
 )
 from tests.support.routing import FakeStream, World, declared, engine, world
 from xinf.core.models import terminate
+from xinf.core.placement import Obstacle, PlacementPlan, Unplaced
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState
+from xinf.core.units import GIB
 from xinf.engine.failure import EngineFailure
 
 PATH = "/v1/chat/completions"
@@ -245,6 +248,42 @@ async def test_a_failed_model_is_refused_at_once_and_for_good(w: World, door: Do
     assert (reply.status, reply.error["code"]) == (503, "model_failed")
     assert "no such file" in reply.error["message"]
     assert reply.headers["x-should-retry"] == "false"
+
+
+def without_a_place(w: World, obstacle: Obstacle) -> None:
+    entry = Unplaced("a/0", "a", 40 * GIB, 8 * GIB, "needs 40.0 GiB of 32.0 GiB", obstacle)
+    w.engines.set("local/a/0", None)
+    w.plans.set("current", PlacementPlan(unplaced=(entry,)))
+
+
+async def test_a_model_that_does_not_fit_is_507_and_the_sdk_does_not_ask_again(
+    w: World, door: Door
+) -> None:
+    without_a_place(w, Obstacle.TOO_LARGE)
+    tickets = w.admission.next_ticket()  # every request takes one
+    async with openai.AsyncOpenAI(base_url=f"{door.url}/v1", api_key="x") as sdk:
+        assert sdk.max_retries > 0
+        with pytest.raises(openai.InternalServerError) as refused:
+            await sdk.chat.completions.create(**CHAT)
+    assert w.admission.next_ticket() - tickets == 2
+    assert (refused.value.status_code, refused.value.code) == (507, "does_not_fit")
+    assert refused.value.response.headers["x-should-retry"] == "false"
+    assert "needs 40.0 GiB of 32.0 GiB" in refused.value.message
+
+
+async def test_a_model_that_may_fit_later_is_waited_for_and_then_503_with_the_reason(
+    w: World, door: Door
+) -> None:
+    without_a_place(w, Obstacle.NO_ROOM)
+    client = await Client.asks(door, CHAT)
+    await until(lambda: w.admission.waiting("a") == 1)
+    await w.clock.advance(60)
+    reply = await read_reply(client.reader)
+    assert (reply.status, reply.error["code"]) == (503, "model_loading")
+    assert "needs 40.0 GiB of 32.0 GiB" in reply.error["message"]
+    assert reply.headers["retry-after"] == "5"
+    assert reply.headers["x-should-retry"] == "true"
+    client.leaves()
 
 
 async def test_a_model_that_is_off_is_refused_at_once(w: World, door: Door) -> None:

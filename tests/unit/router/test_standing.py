@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.support.routing import declared, engine
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.models import ModelIntent, Override, terminate
-from xinf.core.placement import PlacementPlan, Unplaced
+from xinf.core.placement import Obstacle, PlacementPlan, Unplaced
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
 from xinf.router import standing as words
@@ -54,6 +56,45 @@ def test_a_model_without_a_place_tells_the_plans_reason() -> None:
     found = stands(plan=PlacementPlan(unplaced=(unplaced,)))
     assert found.state is ModelState.QUEUED
     assert found.words == "is queued: needs 10 B, 5 B more than is free"
+
+
+def without_a_place(obstacle: Obstacle, nearest_fit: str = "") -> PlacementPlan:
+    entry = Unplaced("a/0", "a", 10, 5, "needs 10 B of 5 B", obstacle, nearest_fit)
+    return PlacementPlan(unplaced=(entry,))
+
+
+@pytest.mark.parametrize(
+    "obstacle", [Obstacle.TOO_LARGE, Obstacle.NO_DEVICE, Obstacle.INCOMPATIBLE]
+)
+def test_a_model_that_this_machine_has_no_place_for_is_refused_for_good(
+    obstacle: Obstacle,
+) -> None:
+    error = refusal(stands(plan=without_a_place(obstacle, 'context = "8k"')))
+    assert error is not None
+    assert error.code is ErrorCode.DOES_NOT_FIT
+    assert not error.kind.retryable
+    assert "needs 10 B of 5 B" in str(error)
+    assert 'Nearest that fits: context = "8k"' in str(error)
+
+
+@pytest.mark.parametrize(
+    "obstacle", sorted(set(Obstacle) - {"too_large", "no_device", "incompatible"})
+)
+def test_a_model_that_may_have_a_place_later_is_waited_for_with_the_reason(
+    obstacle: Obstacle,
+) -> None:
+    found = stands(plan=without_a_place(obstacle))
+    assert refusal(found) is None
+    error = words.still_loading(found, waited_s=3.0)
+    assert error.kind.retryable
+    assert error.retry_after_s is not None
+    assert "needs 10 B of 5 B" in str(error)
+
+
+def test_one_replica_without_a_place_does_not_close_a_model_that_runs() -> None:
+    plan = without_a_place(Obstacle.TOO_LARGE)
+    assert refusal(stands(EngineState.READY, plan=plan)) is None
+    assert refusal(stands(EngineState.LOADING, plan=plan)) is None
 
 
 def test_of_several_replicas_the_furthest_is_told() -> None:
