@@ -13,6 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class Basis(StrEnum):
+    """How sure a need is."""
+
+    DECLARED = "declared"
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+    ASSUMED = "assumed"
+
+
 @dataclass(frozen=True, slots=True)
 class CacheGroup:
     """Layers that keep the same thing for each sequence.
@@ -54,6 +63,7 @@ class MemoryShape:
     overhead: int = 0
     extras: tuple[tuple[str, int], ...] = ()
     context_max: int | None = None
+    basis: Basis = Basis.ESTIMATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +91,6 @@ class Alternative:
     change: str
     shape: MemoryShape
     sizing: Sizing
-
-
-class Basis(StrEnum):
-    """How sure a need is."""
-
-    DECLARED = "declared"
-    MEASURED = "measured"
-    ESTIMATED = "estimated"
-    ASSUMED = "assumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def need(shape: MemoryShape, sizing: Sizing) -> Need:
         activations=shape.activations,
         overhead=shape.overhead,
         extras=shape.extras,
+        basis=shape.basis,
     )
 
 
