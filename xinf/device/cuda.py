@@ -1,26 +1,49 @@
-"""NVIDIA GPUs. Pinned by UUID, counted in the order of the PCI bus."""
+"""NVIDIA GPUs. Pinned by UUID, counted in the order of the PCI bus.
+
+A card in MIG mode is as many devices as it has compute instances, each pinned by its own UUID; the
+card itself is none then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
 from xinf.core.nodes import Device, Sighting
-from xinf.device.nvml import Card, Nvml, NvmlError
+from xinf.device.cuda_devices import KIND, Host, address, devices_of
+from xinf.device.meminfo import main_memory
+from xinf.device.numa import node_of
+from xinf.device.nvml import Nvml, NvmlError
+from xinf.device.nvml_card import Card, read_card
 from xinf.device.pci import NVIDIA, display_controllers
+
+# A card's place on the bus, and a device's on the card.
+_Place = tuple[str, int]
 
 
 class CudaBackend:
-    """`sys` is the kernel's tree. Cards that were seen once and are no more are told as lost."""
+    """`sys` and `proc` are the kernel's trees. Cards that were seen once and are no more are told
+    as lost.
+    """
 
-    kind = "cuda"
+    kind = KIND
 
-    def __init__(self, sys: Path = Path("/sys"), nvml: Nvml | None = None) -> None:
+    def __init__(
+        self,
+        sys: Path = Path("/sys"),
+        proc: Path = Path("/proc"),
+        nvml: Nvml | None = None,
+    ) -> None:
         self._sys = sys
+        self._proc = proc
         self._nvml = nvml or Nvml()
-        # By their place on the bus, so that a lost card keeps its number and the others theirs.
+        # As last seen, by their place on the bus.
         self._known: dict[str, Card] = {}
+        # Never forgotten, so that whatever is lost or split anew keeps its number, and the others
+        # theirs.
+        self._places: set[_Place] = set()
 
     def detect(self) -> bool:
         # Where the bus is hidden (containers, Windows' subsystem for Linux) the library tells.
@@ -29,20 +52,22 @@ class CudaBackend:
     def look(self) -> Sighting:
         try:
             self._nvml.open()
-            driver = self._nvml.driver()
+            host = Host(self._nvml.driver(), self._nvml.cuda(), main_memory(self._proc))
             cards, failures = self._cards()
         except NvmlError:
             self._nvml.close()
             raise
-        self._known |= {card.bus_id: card for card in cards}
+        self._known |= {card.place: card for card in cards}
+        self._places |= {place for card in self._known.values() for place in _places(card)}
         missing = self._missing(cards, failures)
         problems = tuple(self._problems(missing, failures))
         if problems:
             # Only another session can find a card that comes back.
             self._nvml.close()
         silent = [card for card, why in missing if why is not None and not why.is_loss]
-        shown = sorted((*cards, *silent), key=lambda card: card.bus_id)
-        return Sighting(tuple(self._device(card, driver) for card in shown), problems)
+        shown = sorted((*cards, *silent), key=lambda card: card.place)
+        devices = (device for card in shown for device in self._devices(card, host))
+        return Sighting(tuple(devices), (*problems, *_unusable(cards)))
 
     def visible_env(self, uuids: Sequence[str]) -> Mapping[str, str]:
         # The order matters to whoever counts: CUDA's own is the fastest first.
@@ -54,7 +79,7 @@ class CudaBackend:
         failures: list[NvmlError] = []
         for index in range(self._nvml.count()):
             try:
-                cards.append(self._nvml.card(index))
+                cards.append(read_card(self._nvml, index))
             except NvmlError as error:
                 failures.append(error)
         return cards, failures
@@ -66,33 +91,41 @@ class CudaBackend:
 
         A card that fails does not say which it is: it is one of those that are missing.
         """
-        gone = sorted(self._known.keys() - {card.bus_id for card in cards})
+        gone = sorted(self._known.keys() - {card.place for card in cards})
         return [
-            (self._known[bus_id], why) for bus_id, why in zip_longest(gone, failures[: len(gone)])
+            (self._known[place], why) for place, why in zip_longest(gone, failures[: len(gone)])
         ]
 
     def _problems(
         self, missing: Sequence[tuple[Card, NvmlError | None]], failures: Sequence[NvmlError]
     ) -> Iterator[str]:
         for card, why in missing:
-            told = why or "it is no longer there"
-            yield f"cuda:{self._index(card.bus_id)} ({card.name}, {card.uuid}): {told}"
+            ids = ", ".join(f"{KIND}:{self._index(place)}" for place in _places(card))
+            yield f"{ids} ({card.name}, {card.uuid}): {why or 'it is no longer there'}"
         for failure in failures[len(missing) :]:
             yield f"a cuda device cannot be asked: {failure}"
 
-    def _index(self, bus_id: str) -> int:
-        return sorted(self._known).index(bus_id)
+    def _index(self, place: _Place) -> int:
+        return sorted(self._places).index(place)
 
-    def _device(self, card: Card, driver: str) -> Device:
-        return Device(
-            uuid=card.uuid,
-            kind=self.kind,
-            index=self._index(card.bus_id),
-            name=card.name,
-            memory_total=card.memory_total,
-            # What processes hold and what the driver keeps for itself: neither can be had.
-            memory_used=card.memory_total - card.memory_free,
-            compute_capability=card.compute_capability,
-            processes=card.processes,
-            driver=driver,
-        )
+    def _devices(self, card: Card, host: Host) -> Iterator[Device]:
+        slot = address(card.bus_id)
+        numa_node = node_of(self._sys, slot) if slot else None
+        for device in devices_of(card, host, numa_node):
+            yield replace(device, index=self._index((card.place, device.index)))
+
+
+def _places(card: Card) -> tuple[_Place, ...]:
+    """Of its devices; a card without any is told by where the first would be."""
+    indexes = [each.index for each in card.slices or ()] or [0]
+    return tuple((card.place, index) for index in indexes)
+
+
+def _unusable(cards: Sequence[Card]) -> Iterator[str]:
+    for card in cards:
+        if card.slices == ():
+            yield (
+                f"{card.name} ({card.uuid}) is in MIG mode and has no compute instance, so nothing "
+                "can run on it: make some (`nvidia-smi mig -cgi PROFILE -C`) or leave that mode "
+                "(`nvidia-smi -mig 0`)"
+            )

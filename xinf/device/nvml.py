@@ -1,21 +1,18 @@
-"""NVIDIA's management library through pynvml: the only file that knows its calls and its errors.
+"""A session with NVIDIA's management library through pynvml, and what its errors mean.
 
 It needs no CUDA and makes no context on a card, so it costs no memory there. Everything here may
-block, for seconds where a card has to be woken, and for ever where a driver hangs.
+block, for seconds where a card has to be woken, and for ever where a driver hangs. What cards are
+asked is in `nvml_card`, `nvml_processes`, `nvml_health` and `mig`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, cast
-
-from xinf.core.nodes import DeviceProcess
+from typing import Any
 
 LIBRARY = "libnvidia-ml.so.1"
 
@@ -50,22 +47,10 @@ class NvmlError(OSError):
         return self.code in {GPU_IS_LOST, RESET_REQUIRED}
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One GPU as NVML knows it. Memory is bytes."""
-
-    bus_id: str
-    uuid: str
-    name: str
-    compute_capability: str | None
-    memory_total: int
-    memory_free: int
-    processes: tuple[DeviceProcess, ...]
-
-
 class Nvml:
-    """A session with the library. What is there is decided when it opens: a lost card comes back
-    in a new one only. Everything but `is_there` raises NvmlError.
+    """What is there is decided when a session opens: a lost card comes back in a new one only.
+
+    Functions are called by NVIDIA's own names. Everything but `is_there` raises NvmlError.
     """
 
     def __init__(self) -> None:
@@ -93,82 +78,49 @@ class Nvml:
     def close(self) -> None:
         if self._module is not None:
             with suppress(NvmlError):
-                self._ask("nvmlShutdown")
+                self.ask("nvmlShutdown")
             self._module = None
 
     def driver(self) -> str:
-        return str(self._told("nvmlSystemGetDriverVersion") or "unknown")
+        return text_of(self.told("nvmlSystemGetDriverVersion") or "unknown")
+
+    def cuda(self) -> str | None:
+        """The newest CUDA that the driver serves, like "13.0"; NVML counts 13000."""
+        told = self.perhaps("nvmlSystemGetCudaDriverVersion_v2")
+        return f"{told // 1000}.{told % 1000 // 10}" if told else None
 
     def count(self) -> int:
-        """Cards of this session; `card` takes 0 up to this, in the order of the PCI bus."""
-        return int(self._ask("nvmlDeviceGetCount"))
+        """Cards of this session; `handle` takes 0 up to this, in the order of the PCI bus."""
+        return int(self.ask("nvmlDeviceGetCount"))
 
-    def card(self, index: int) -> Card:
-        handle = self._ask("nvmlDeviceGetHandleByIndex", index)
-        place = self._told("nvmlDeviceGetPciInfo", handle)
-        capability = self._told("nvmlDeviceGetCudaComputeCapability", handle)
-        memory = self._memory(handle)
-        return Card(
-            # NVML counts by the bus as well.
-            bus_id=_text(place.busId).lower() if place else f"{index:08x}",
-            uuid=_text(self._ask("nvmlDeviceGetUUID", handle)),
-            name=_text(self._ask("nvmlDeviceGetName", handle)),
-            compute_capability=".".join(map(str, capability)) if capability else None,
-            memory_total=int(memory.total),
-            memory_free=int(memory.free),
-            processes=self._processes(handle),
-        )
+    def handle(self, index: int) -> object:
+        return self.ask("nvmlDeviceGetHandleByIndex", index)
 
-    def _memory(self, handle: object) -> Any:
-        """Version 2 of the record. Version 1 is older than the reserve that drivers keep for
-        themselves (half a gigabyte on large cards) and leaves open which number holds it.
-        """
-        try:
-            return self._ask("nvmlDeviceGetMemoryInfo", handle, self._module.nvmlMemory_v2)
-        except NvmlError as error:
-            if error.code not in {FUNCTION_NOT_FOUND, VERSION_MISMATCH}:
-                raise
-            return self._ask("nvmlDeviceGetMemoryInfo", handle)
+    def ask(self, function: str, *arguments: object) -> Any:
+        return _ask(self._module, function, *arguments)
 
-    def _processes(self, handle: object) -> tuple[DeviceProcess, ...]:
-        """Who computes and who draws. One that does both stands in both lists, with all it holds in
-        each; within one list a process appears once for each part of a card that was split.
-        """
-        held: dict[int, int] = {}
-        for kind in ("Compute", "Graphics"):
-            of_kind = Counter[int]()
-            for each in self._running(kind, handle):
-                of_kind[int(each.pid)] += int(each.usedGpuMemory or 0)
-            for pid, memory in of_kind.items():
-                held[pid] = max(memory, held.get(pid, 0))
-        return tuple(
-            DeviceProcess(pid, self._process_name(pid), memory)
-            for pid, memory in sorted(held.items())
-        )
-
-    def _running(self, kind: str, handle: object) -> list[Any]:
-        # Windows' subsystem for Linux and some virtual machines hide them.
-        found = self._told(f"nvmlDeviceGet{kind}RunningProcesses", handle)
-        return cast("list[Any]", found or [])
-
-    def _process_name(self, pid: int) -> str:
-        """Its program; empty where it has ended meanwhile, or lives in another container."""
-        with suppress(NvmlError):
-            told = _text(self._ask("nvmlSystemGetProcessName", pid)).strip()
-            return told.rpartition("/")[2] if told.startswith("/") else told
-        return ""
-
-    def _told(self, function: str, *arguments: object) -> Any:
+    def told(self, function: str, *arguments: object) -> Any:
         """The answer, None where the driver has none to this question."""
         try:
-            return self._ask(function, *arguments)
+            return self.ask(function, *arguments)
         except NvmlError as error:
             if error.code not in _UNTOLD:
                 raise
             return None
 
-    def _ask(self, function: str, *arguments: object) -> Any:
-        return _ask(self._module, function, *arguments)
+    def perhaps(self, function: str, *arguments: object) -> Any:
+        """The answer, None for whatever reason there is none but the loss of the card: for what is
+        good to know, so that no oddity of a driver hides a card that works.
+        """
+        try:
+            return self.ask(function, *arguments)
+        except NvmlError as error:
+            if error.is_loss:
+                raise
+            return None
+
+    def constant(self, name: str) -> Any:
+        return getattr(self._module, name)
 
 
 def _ask(module: Any, function: str, *arguments: object) -> Any:
@@ -180,5 +132,5 @@ def _ask(module: Any, function: str, *arguments: object) -> Any:
         raise NvmlError(NOT_FOUND, f"{function} tells what is no text") from error
 
 
-def _text(told: str | bytes) -> str:
+def text_of(told: str | bytes) -> str:
     return told.decode(errors="replace") if isinstance(told, bytes) else told

@@ -2,73 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.nvml import H100, RTX_5090, SECOND_5090, Driver, Gpu, install
+from tests.support.nvml import H100, RTX_5090, SECOND_5090, Driver, Gpu
+from tests.support.nvml.watch import Watch
 from xinf.device.cuda import CudaBackend
 from xinf.device.pci import NVIDIA, display_controllers
 
 MIB = 1024**2
-
-# One look for each line on standard input.
-WATCH = """
-import json, sys
-from dataclasses import asdict
-from pathlib import Path
-from xinf.device.cuda import CudaBackend
-
-backend = CudaBackend(Path(sys.argv[1]))
-for line in sys.stdin:
-    try:
-        answer = asdict(backend.look()) if backend.detect() else {"absent": True}
-    except OSError as error:
-        answer = {"error": str(error)}
-    print(json.dumps(answer), flush=True)
-"""
-
-
-class Watch:
-    """A process that looks at its GPUs when it is asked to."""
-
-    def __init__(self, env: dict[str, str], sys_tree: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WATCH, str(sys_tree)],
-            env={**os.environ, **env},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def look(self) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("look\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self) -> None:
-        self.process.communicate(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
-    return install(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def watch(driver: Driver, tmp_path: Path) -> Iterator[Watch]:
-    driver.tell()
-    watch = Watch(driver.environment, tmp_path)
-    yield watch
-    watch.close()
 
 
 def told(device: dict[str, Any]) -> tuple[str, int, str, str, int]:
@@ -242,7 +186,8 @@ def test_a_driver_that_breaks_later_is_told_and_mended(driver: Driver, watch: Wa
 
 
 def test_without_card_and_library_there_is_nothing_to_say(tmp_path: Path) -> None:
-    watch = Watch({"LD_LIBRARY_PATH": str(tmp_path)}, tmp_path)
+    watch = Watch({"LD_LIBRARY_PATH": str(tmp_path)})
+    watch.begin(tmp_path)
     try:
         seen = watch.look()
     finally:
@@ -253,7 +198,8 @@ def test_without_card_and_library_there_is_nothing_to_say(tmp_path: Path) -> Non
 
 def test_a_card_without_a_driver_is_told(tmp_path: Path) -> None:
     put(tmp_path, "0000:01:00.0", NVIDIA, "0x030000")
-    watch = Watch({"LD_LIBRARY_PATH": str(tmp_path)}, tmp_path)
+    watch = Watch({"LD_LIBRARY_PATH": str(tmp_path)})
+    watch.begin(tmp_path)
     try:
         seen = watch.look()
     finally:
