@@ -20,7 +20,8 @@ class DeviceBackend(Protocol):
     def look(self) -> Sighting:
         """The devices as they are now, in PCI order, and what is wrong with single ones.
 
-        Raises OSError when none can be asked.
+        One that was there before and is not in the answer is lost, and its engines end: a device
+        that is only silent is told as it was last seen. Raises OSError when none can be asked.
         """
         ...
 

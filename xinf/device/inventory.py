@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
@@ -21,6 +22,9 @@ from xinf.device.call import BoundedCall
 FIRST_LOOK_S = 20.0
 # Milliseconds otherwise.
 LOOK_S = 5.0
+# For those who ask again and again, like whoever waits for memory to be free: two looks a second
+# are no burden on a driver, and a device shows in less than that what has become of its memory.
+SHARED_S = 0.5
 _NOTHING = Sighting(())
 
 
@@ -28,14 +32,30 @@ class Inventory:
     """What the backends of one machine find, and which of them each device belongs to."""
 
     def __init__(self, backends: Sequence[DeviceBackend], clock: Clock) -> None:
+        self._clock = clock
         self._lookouts = tuple(_Lookout(backend, clock) for backend in backends)
         self._devices: dict[str, Device] = {}
         self._problems: dict[str, str] = {}
         # Never forgotten: an engine may be started on a device in the moment that it is lost.
         self._backend_of: dict[str, DeviceBackend] = {}
+        self._turn = asyncio.Lock()
+        self._last: tuple[float, Sighting] | None = None
 
-    async def sample(self) -> Sighting:
-        """Every device as it is now or, where a kind cannot be asked, as it was last seen."""
+    async def sample(self, max_age_s: float = 0.0) -> Sighting:
+        """Every device as it is now or, where a kind cannot be asked, as it was last seen.
+
+        An answer not older than `max_age_s` is given again, and whoever asks while somebody else
+        does shares the answer: many askers are no more work for a driver than one.
+        """
+        oldest = self._clock.now() - max_age_s
+        async with self._turn:
+            if self._last is not None and self._last[0] > oldest:
+                return self._last[1]
+            seen = await self._look()
+            self._last = (self._clock.now(), seen)
+            return seen
+
+    async def _look(self) -> Sighting:
         async with asyncio.TaskGroup() as group:
             looks = [group.create_task(lookout.look()) for lookout in self._lookouts]
         pairs = zip(self._lookouts, looks, strict=True)
@@ -44,8 +64,11 @@ class Inventory:
         self._backend_of |= {device.uuid: backend for backend, device in devices}
         self._devices = {device.uuid: device for _, device in devices}
         self._problems = {backend.kind: "; ".join(seen.problems) for backend, seen in found}
-        problems = (problem for _, seen in found for problem in seen.problems)
-        return Sighting(tuple(self._devices.values()), tuple(problems))
+        return Sighting(
+            tuple(self._devices.values()),
+            tuple(problem for _, seen in found for problem in seen.problems),
+            tuple(uuid for _, seen in found for uuid in seen.lost),
+        )
 
     def visible_env(self, uuids: Sequence[str]) -> dict[str, str]:
         """The environment in which a process sees exactly these devices. Never waits.
@@ -82,17 +105,20 @@ class _Lookout:
         self._call = BoundedCall(self._see, clock, f"devices-{backend.kind}")
         self._patience_s = FIRST_LOOK_S
         self._last: tuple[Device, ...] = ()
+        self._known: set[str] = set()
 
     async def look(self) -> Sighting:
         patience_s, self._patience_s = self._patience_s, LOOK_S
         try:
             seen = await self._call.within(patience_s)
         except TimeoutError:
-            return self._unseen("their driver does not answer")
+            seen = self._unseen("their driver does not answer")
         except OSError as error:
-            return self._unseen(str(error))
+            seen = self._unseen(str(error))
         self._last = seen.devices
-        return seen
+        present = {device.uuid for device in seen.devices}
+        self._known |= present
+        return replace(seen, lost=tuple(sorted(self._known - present)))
 
     def _see(self) -> Sighting:
         return self.backend.look() if self.backend.detect() else _NOTHING

@@ -7,7 +7,7 @@ import pytest
 from tests.support.clock import VirtualClock, settle
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.nodes import Device, Sighting
-from xinf.device.inventory import FIRST_LOOK_S, LOOK_S, Inventory
+from xinf.device.inventory import FIRST_LOOK_S, LOOK_S, SHARED_S, Inventory
 
 
 class Cards:
@@ -146,3 +146,67 @@ async def sampled(
     assert not sample.done()
     await clock.advance(seconds)
     return await sample
+
+
+async def test_devices_that_are_gone_are_lost_until_they_are_back_and_silent_ones_are_not() -> None:
+    red, blue = Cards("red", 2), Cards("blue", 1)
+    machine = inventory(red, blue)
+    assert (await machine.sample()).lost == ()
+    red.count = 0
+    assert (await machine.sample()).lost == ("red-0", "red-1")
+    red.count = 1
+    blue.trouble = "driver mismatch"
+    for _ in range(2):
+        seen = await machine.sample()
+        assert (uuids(seen), seen.lost) == (["red-0", "blue-0"], ("red-1",))
+    red.count = 2
+    assert (await machine.sample()).lost == ()
+
+
+async def test_an_answer_serves_again_for_as_long_as_the_asker_allows() -> None:
+    clock, red = VirtualClock(), Cards("red", 1)
+    machine = inventory(red, clock=clock)
+    before = await machine.sample()
+    red.count = 2
+    await clock.advance(SHARED_S - 0.1)
+    assert await machine.sample(max_age_s=SHARED_S) is before
+    await clock.advance(0.1)
+    assert uuids(await machine.sample(max_age_s=SHARED_S)) == ["red-0", "red-1"]
+    assert red.looks == 2
+    await machine.sample()
+    assert red.looks == 3
+
+
+async def test_many_who_ask_at_a_time_are_one_look() -> None:
+    clock, red = VirtualClock(), Cards("red", 1)
+    red.answers.clear()
+    machine = inventory(red, clock=clock)
+    askers = [asyncio.ensure_future(machine.sample(SHARED_S)) for _ in range(20)]
+    await settle()
+    await clock.advance(1)
+    askers[0].cancel()
+    askers += [asyncio.ensure_future(machine.sample()) for _ in range(5)]
+    await settle()
+    await clock.advance(1)
+    red.answers.set()
+    answers = await asyncio.gather(*askers, return_exceptions=True)
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert {uuids(each)[0] for each in answers[1:] if isinstance(each, Sighting)} == {"red-0"}
+    assert red.looks == 1
+
+
+async def test_askers_behind_a_driver_that_hangs_wait_no_longer_than_one() -> None:
+    clock, red = VirtualClock(), Cards("red", 1)
+    machine = inventory(red, clock=clock)
+    await machine.sample()
+    red.answers.clear()
+    try:
+        askers = [asyncio.ensure_future(machine.sample(SHARED_S)) for _ in range(9)]
+        await clock.advance(SHARED_S)
+        askers = [asyncio.ensure_future(machine.sample(SHARED_S)) for _ in range(9)]
+        await settle()
+        await clock.advance(LOOK_S)
+        answers = await asyncio.gather(*askers)
+    finally:
+        red.answers.set()
+    assert all("does not answer" in each.problems[0] for each in answers)
