@@ -350,8 +350,16 @@ def test_the_two_blackwells_are_never_mixed_up(workload: Workload, told: dict[st
 
 
 @given(workloads, circumstances, st.sampled_from([None, *CARDS]), st.none() | st.text(max_size=8))
-def test_it_never_raises_and_every_refusal_offers_something(
+def test_it_never_raises(
     workload: Workload, told: dict[str, str], capability: str | None, driver: str | None
 ) -> None:
     verdict = judge(RULES, workload, card(capability, driver), told)
+    assert verdict.refusal or not verdict.nearest
+
+
+@given(workloads, st.sampled_from(LIVING))
+def test_with_today_s_versions_every_refusal_offers_something(
+    workload: Workload, capability: str
+) -> None:
+    verdict = judge(RULES, workload, card(capability), PINNED)
     assert bool(verdict.refusal) == bool(verdict.nearest)
