@@ -6,6 +6,8 @@ from xinf.core.clock import Clock
 from xinf.device.backend import DeviceBackend
 from xinf.device.cpu import CpuBackend
 from xinf.device.cuda import CudaBackend
+from xinf.device.dcu import DcuBackend
+from xinf.device.rocm import RocmBackend
 
 
 def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
@@ -15,5 +17,7 @@ def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
     """
     return (
         CudaBackend(),
+        RocmBackend(),
+        DcuBackend(),
         CpuBackend(),
     )

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from xinf.device.sysfs import number, text
+
 NVIDIA, AMD, INTEL, HYGON = "0x10de", "0x1002", "0x8086", "0x1d94"
 # Class codes begin with these: VGA, 3D and other display controllers; a card's sound is not one.
 DISPLAY = "0x03"
@@ -16,9 +18,9 @@ PROCESSING = "0x12"
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One function on the bus. `vendor`, `device` and `class_code` are as the kernel writes them,
-    like "0x1002", "0x744c" and "0x030000". `driver` is the kernel driver that holds it, empty where
-    none does; `numa_node` None where the kernel does not tell.
+    """One function on the bus. `vendor`, `device`, `class_code` and `revision` are as the kernel
+    writes them, like "0x1002", "0x744c", "0x030000" and "0xc8". `driver` is the kernel driver that
+    holds it, empty where none does; `numa_node` None where the kernel does not tell.
     """
 
     address: str
@@ -27,6 +29,7 @@ class Slot:
     class_code: str
     driver: str
     numa_node: int | None
+    revision: str = ""
 
 
 def accelerators(
@@ -35,7 +38,7 @@ def accelerators(
     """Graphics cards and accelerators of `vendor` below `sys`, in the order of the bus. Never
     raises.
     """
-    folders = _folders(sys / "bus" / "pci" / "devices")
+    folders = _folders(_bus(sys))
     found = (_slot(folder) for folder in folders if _read(folder / "vendor") == vendor)
     return tuple(slot for slot in found if slot.class_code.startswith(classes))
 
@@ -43,6 +46,15 @@ def accelerators(
 def display_controllers(sys: Path, vendor: str) -> tuple[str, ...]:
     """Addresses of the graphics cards of `vendor` below `sys`, in order. Never raises."""
     return tuple(slot.address for slot in accelerators(sys, vendor, (DISPLAY,)))
+
+
+def folder(sys: Path, address: str) -> Path:
+    """Where the kernel and the driver of this function put their files."""
+    return _bus(sys) / address
+
+
+def _bus(sys: Path) -> Path:
+    return sys / "bus" / "pci" / "devices"
 
 
 def _folders(devices: Path) -> Iterator[Path]:
@@ -59,6 +71,7 @@ def _slot(folder: Path) -> Slot:
         class_code=_read(folder / "class"),
         driver=_driver(folder),
         numa_node=_numa_node(folder),
+        revision=_read(folder / "revision"),
     )
 
 
@@ -70,12 +83,8 @@ def _driver(folder: Path) -> str:
 
 def _numa_node(folder: Path) -> int | None:
     """None for -1 too, which a machine with one node tells."""
-    told = _read(folder / "numa_node")
-    return int(told) if told.isdecimal() else None
+    return number(folder / "numa_node")
 
 
 def _read(path: Path) -> str:
-    """Lower case; empty where it is not to be had, as when a card was just taken away."""
-    with suppress(OSError, UnicodeDecodeError):
-        return path.read_text().strip().lower()
-    return ""
+    return text(path).lower()
