@@ -26,7 +26,7 @@ from xinf.device.mps import (
 MEMORY = 32 * GIB
 FREE = (91293 + 12115 + 495976) * 16384
 FOLDER = HERE / "mps"
-SYSCTL = f'case "$*" in *wired*) LIMIT ;; *) cat '{FOLDER}/sysctl.txt' ;; esac'
+SYSCTL = f'case "$*" in *wired*) LIMIT ;; *) cat "{FOLDER}/sysctl.txt" ;; esac'
 
 
 class Mac:
