@@ -7,7 +7,14 @@ from xinf.device.backend import DeviceBackend
 from xinf.device.cpu import CpuBackend
 from xinf.device.cuda import CudaBackend
 from xinf.device.dcu import DcuBackend
+from xinf.device.gcu import ENFLAME
+from xinf.device.kunlun import KUNLUNXIN
+from xinf.device.mlu import CAMBRICON
+from xinf.device.mps import MpsBackend
+from xinf.device.musa import MOORE_THREADS
+from xinf.device.npu import ASCEND
 from xinf.device.rocm import RocmBackend
+from xinf.device.tooled import ToolBackend
 
 
 def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
@@ -19,5 +26,11 @@ def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
         CudaBackend(),
         RocmBackend(),
         DcuBackend(),
+        ToolBackend(ASCEND, clock.now),
+        ToolBackend(CAMBRICON, clock.now),
+        ToolBackend(ENFLAME, clock.now),
+        ToolBackend(MOORE_THREADS, clock.now),
+        ToolBackend(KUNLUNXIN, clock.now),
+        MpsBackend(clock.now),
         CpuBackend(),
     )
