@@ -94,7 +94,8 @@ class Request:
 class FakeDaemon:
     """What it answers is set by the test; what it was asked is in `requests`.
 
-    A watch sends each of `moments` and then stays open, unless `watch_ends`.
+    A watch sends each of `moments`, following events each of `events`, and then both stay open,
+    unless `watch_ends`.
     """
 
     socket: Path
@@ -108,6 +109,7 @@ class FakeDaemon:
     worker_pid: int | None = 1
     config_problem: str | None = None
     config_waiting: tuple[str, ...] = ()
+    events: Sequence[dict[str, Any]] = ()
     refusal: XinfError | None = None
     raw_answer: web.Response | None = None
     silent: bool = False
@@ -148,6 +150,10 @@ class FakeDaemon:
                 return web.json_response(_plain(named)[0])
             case "GET", ["watch"]:
                 return await self._watch(request)
+            case "GET", ["events"]:
+                if "follow" in request.query:
+                    return await self._stream(request, self.events)
+                return web.json_response({"events": self.events})
             case "POST", ["shutdown"]:
                 self.on_shutdown()
                 return web.json_response({"pid": self.pid}, status=202)
@@ -172,10 +178,15 @@ class FakeDaemon:
         }
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
+        return await self._stream(request, self.moments)
+
+    async def _stream(
+        self, request: web.Request, lines: Sequence[dict[str, Any]]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        for moment in self.moments:
-            await response.write(json.dumps(moment).encode() + b"\n")
+        for line in lines:
+            await response.write(json.dumps(line).encode() + b"\n")
         if not self.watch_ends:
             await asyncio.Event().wait()
         return response

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xinf.cli.asking import ask
+from xinf.cli.options import count
 from xinf.cli.output import note
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.placement import replica_name
 
 if TYPE_CHECKING:
     from xinf.cli.log_files import Log, Wanted
-
-_ALL = "all"
 
 
 def logs(
@@ -48,7 +47,7 @@ def logs(
     from xinf.cli.log_files import find_logs, is_expected, nothing_found
     from xinf.config.paths import client_paths
 
-    wanted, last = _wanted(name), _count(lines)
+    wanted, last = _wanted(name), count(lines, "-n")
     log_dir = client_paths(os.environ, Path.cwd()).log_dir
     found = find_logs(log_dir, wanted)
     if not found:
@@ -96,12 +95,3 @@ def _wanted(name: str | None) -> Wanted:
         return parse_wanted(name)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="NAME") from None
-
-
-def _count(lines: str) -> int | None:
-    """How many lines; None = all of them."""
-    if lines == _ALL:
-        return None
-    if not lines.isdecimal():
-        raise typer.BadParameter(f'{lines!r} is neither a number nor "{_ALL}"', param_hint="-n")
-    return int(lines)

@@ -7,6 +7,7 @@ import typer
 from xinf.cli import (
     config,
     down,
+    events,
     launch,
     logs,
     ls,
@@ -30,6 +31,7 @@ _HELP = """One GPU workstation as a private inference service you can trust.
   xinf ps                          the engines that run
   xinf status                      all of it, live
   xinf logs NAME -f                what its engine says
+  xinf events -f                   what happens
   xinf launch NAME --source S      one more model
   xinf down                        finish what runs, then stop everything
   xinf restart                     the same xinf anew, e.g. for settings that need it
@@ -63,6 +65,7 @@ app.command("ls", help="The same as `xinf list`.")(ls.ls)
 app.command()(ps.ps)
 app.command()(logs.logs)
 app.command()(status.status)
+app.command()(events.events)
 app.command()(terminate.terminate)
 app.command()(version.version)
 app.add_typer(runtime.app, name="runtime")

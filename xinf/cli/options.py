@@ -75,3 +75,12 @@ def seconds(text: str, option: str) -> float:
         return parse_seconds(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def count(text: str, option: str) -> int | None:
+    """How many lines; None = all of them."""
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise typer.BadParameter(f'{text!r} is neither a number nor "all"', param_hint=option)
+    return int(text)

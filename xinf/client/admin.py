@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -21,6 +22,7 @@ from xinf.client import views
 from xinf.client.errors import error_from, not_running, timed_out, unreadable
 from xinf.core.json import JsonObject, JsonValue
 from xinf.core.views import ModelView, ReplicaView
+from xinf.meta.events import EventQuery, Recorded
 
 # The daemon answers from memory, or after one durable write: seconds mean that it hangs.
 ANSWER_TIMEOUT_S = 30.0
@@ -84,6 +86,19 @@ class AdminClient:
         wish: dict[str, JsonValue] = {"hurry": hurry, **({"restart": True} if restart else {})}
         return (await self._ask("POST", "shutdown", views.ENDING, wish)).pid
 
+    async def events(self, query: EventQuery) -> tuple[Recorded, ...]:
+        """What happened, oldest first."""
+        found = await self._ask("GET", "events", views.EVENTS, query=_parameters(query))
+        return tuple(each.recorded for each in found.events)
+
+    async def follow_events(self, query: EventQuery) -> AsyncGenerator[Recorded]:
+        """What happened and then what happens; ends when the daemon does."""
+        asked = {**_parameters(query), "follow": "1"}
+        no_end = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S)
+        async with self._response("GET", "events", timeout=no_end, query=asked) as response:
+            async for line in response.content:
+                yield _read(views.EVENT, line).recorded
+
     async def watch(self, model: str | None = None) -> AsyncGenerator[views.Moment]:
         """Everything (of `model`) now and at every change; ends when the daemon does."""
         query = {} if model is None else {"model": model}
@@ -93,10 +108,15 @@ class AdminClient:
                 yield _read(views.MOMENT, line)
 
     async def _ask(
-        self, method: str, path: str, answer: TypeAdapter[_T], body: JsonObject | None = None
+        self,
+        method: str,
+        path: str,
+        answer: TypeAdapter[_T],
+        body: JsonObject | None = None,
+        query: dict[str, str] | None = None,
     ) -> _T:
-        timeout = aiohttp.ClientTimeout(self._answer_timeout_s, sock_connect=CONNECT_TIMEOUT_S)
-        async with self._response(method, path, timeout=timeout, body=body) as response:
+        wait = aiohttp.ClientTimeout(self._answer_timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        async with self._response(method, path, timeout=wait, body=body, query=query) as response:
             return _read(answer, await response.read())
 
     @asynccontextmanager
@@ -121,6 +141,10 @@ class AdminClient:
             raise timed_out(self._socket, self._answer_timeout_s) from error
         except (aiohttp.ClientError, OSError) as error:
             raise not_running(self._socket, error) from error
+
+
+def _parameters(query: EventQuery) -> dict[str, str]:
+    return {name: str(value) for name, value in asdict(query).items()}
 
 
 def _read(answer: TypeAdapter[_T], text: bytes) -> _T:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from xinf.core.events import Event
 from xinf.core.views import DeviceView, ModelView, ReplicaView
+from xinf.meta.events import Recorded, severity_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,35 @@ class Ending:
     pid: int
 
 
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event as it travels: flat, with its number."""
+
+    id: int
+    at: float
+    kind: str
+    subject: str
+    message: str
+    model: str = ""
+    severity: str = "info"
+
+    @property
+    def recorded(self) -> Recorded:
+        level = severity_of(self.severity)
+        event = Event(self.at, self.kind, self.subject, self.message, self.model, level)
+        return Recorded(self.id, event)
+
+
+@dataclass(frozen=True, slots=True)
+class EventList:
+    events: tuple[EventLine, ...]
+
+
 STATUS = TypeAdapter(DaemonStatus)
 MOMENT = TypeAdapter(Moment)
 MODEL = TypeAdapter(ModelView)
 MODELS = TypeAdapter(ModelList)
 REPLICAS = TypeAdapter(ReplicaList)
 ENDING = TypeAdapter(Ending)
+EVENTS = TypeAdapter(EventList)
+EVENT = TypeAdapter(EventLine)

@@ -18,8 +18,10 @@ from xinf.daemon.traffic import RouterTraffic
 from xinf.gateway.admin import About, Admin
 from xinf.gateway.apps import PublicParts, build_admin_app, build_public_app
 from xinf.gateway.health import Readiness
+from xinf.gateway.history import History
 from xinf.gateway.serve import Doors, url_of
 from xinf.gateway.snapshot import Snapshots
+from xinf.meta.events import EventTable
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import Records
 from xinf.router.admission import Admission
@@ -61,7 +63,11 @@ class Face:
         return RouterTraffic(self._admission, self.table)
 
     def doors(
-        self, public_socket: socket.socket, admin_socket: socket.socket, signals: Signals
+        self,
+        public_socket: socket.socket,
+        admin_socket: socket.socket,
+        signals: Signals,
+        events: EventTable,
     ) -> Doors:
         settings, clock = self._settings, self._clock
         limits = policies.limits(settings)
@@ -90,8 +96,12 @@ class Face:
         return Doors(
             public=build_public_app(public),
             public_socket=public_socket,
-            admin=build_admin_app(admin),
+            admin=build_admin_app(admin, History(events, self._own_name, clock)),
             admin_socket=admin_socket,
             limits=limits,
             drain_s=settings.server.drain_timeout,
         )
+
+    def _own_name(self, name_or_alias: str) -> str:
+        found = self._directory.resolve(name_or_alias)
+        return found[0] if found else name_or_alias

@@ -40,7 +40,7 @@ from xinf.daemon.signals import Signals
 from xinf.daemon.telling import tell_of_nodes, telling
 from xinf.daemon.traffic import RouterTraffic
 from xinf.device.backends import all_backends
-from xinf.device.inventory import Inventory
+from xinf.device.inventory import SHARED_S, Inventory
 from xinf.engine.channel import EngineChannel
 from xinf.gateway.serve import bind_admin, bind_public
 from xinf.meta.compaction import keep_short
@@ -102,7 +102,7 @@ async def run_daemon(
             reload = Reload(start, declare, say, clock, events.tell)
             face = Face(start, records, reload, clock)
             tell_of_nodes(face.nodes, events.tell, clock)
-            doors = face.doors(door, admin_door, signals)
+            doors = face.doors(door, admin_door, signals, store)
             planner = build_planner(settings, records, face.traffic, clock)
             control = Control(planner, face, doors, reload)
             chores += [Liveness(records, store, clock).run, partial(keep_short, store, clock)]
@@ -146,7 +146,7 @@ def build_agent(
         provision=provision,
         launcher=LocalLauncher(paths.engine_socket_dir, paths.log_dir, clock),
         connect=EngineChannel,
-        sample_devices=inventory.sample,
+        sample_devices=partial(inventory.sample, SHARED_S),
         socket_dir=paths.engine_socket_dir,
         tell=tell,
     )

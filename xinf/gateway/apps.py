@@ -8,6 +8,7 @@ from xinf.core.clock import Clock
 from xinf.gateway.admin import Admin
 from xinf.gateway.completions import Completions, Patience
 from xinf.gateway.health import Health, Readiness
+from xinf.gateway.history import History
 from xinf.gateway.limits import Limits
 from xinf.gateway.models import Models
 from xinf.gateway.openai import parse_chat, parse_completion, parse_embedding
@@ -68,13 +69,14 @@ def build_public_app(parts: PublicParts) -> Site:
     return Site(routes, parts.doorkeeper, endings)
 
 
-def build_admin_app(admin: Admin) -> Site:
+def build_admin_app(admin: Admin, history: History) -> Site:
     """What only the owner of the machine may ask, over the private socket."""
     routes = (
         Route("GET", "/admin/v1/status", admin.status),
         Route("GET", "/admin/v1/models", admin.models),
         Route("GET", "/admin/v1/replicas", admin.replicas),
         Route("GET", "/admin/v1/watch", admin.watch),
+        Route("GET", "/admin/v1/events", history.list),
         Route("POST", "/admin/v1/models", admin.launch),
         Route("DELETE", "/admin/v1/models/", admin.terminate),
         Route("POST", "/admin/v1/shutdown", admin.shutdown),

@@ -101,6 +101,11 @@ def read_events(store_file: Path, query: EventQuery) -> tuple[Recorded, ...]:
         return EventRows(connection).list(query)
 
 
+def severity_of(text: str) -> Severity:
+    """A newer xinf may know severities that this one does not: they count as warnings."""
+    return Severity(text) if text in {each.value for each in Severity} else Severity.WARNING
+
+
 def _reading(store_file: Path) -> sqlite3.Connection:
     uri = f"{store_file.absolute().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None)
@@ -113,7 +118,4 @@ def _row(event: Event) -> tuple[float, str, str, str, str, str]:
 def _recorded(
     ident: int, at: float, kind: str, subject: str, model: str, severity: str, message: str
 ) -> Recorded:
-    known = {each.value for each in Severity}
-    # A newer xinf may know severities that this one does not.
-    level = Severity(severity) if severity in known else Severity.WARNING
-    return Recorded(ident, Event(at, kind, subject, message, model, level))
+    return Recorded(ident, Event(at, kind, subject, message, model, severity_of(severity)))

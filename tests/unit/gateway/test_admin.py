@@ -32,8 +32,17 @@ from xinf.gateway.apps import build_admin_app
 from xinf.gateway.connection import HttpServer
 from xinf.gateway.doors import bind_admin
 from xinf.gateway.health import Readiness
+from xinf.gateway.history import History
 from xinf.gateway.snapshot import Snapshots
 from xinf.meta.records import Records
+from xinf.meta.sqlite import SqliteStore
+
+ALIASES = {"gpt": "a"}
+
+
+def table_of(store: Records) -> SqliteStore:
+    assert isinstance(store.store, SqliteStore)
+    return store.store
 
 
 class Desk:
@@ -90,7 +99,8 @@ async def desk() -> AsyncIterator[Desk]:
                 clock=clock,
                 ending=made,
             )
-            server = HttpServer(build_admin_app(admin), clock, LIMITS)
+            history = History(table_of(store), lambda name: ALIASES.get(name, name), clock)
+            server = HttpServer(build_admin_app(admin, history), clock, LIMITS)
             door = await asyncio.get_running_loop().create_unix_server(
                 server, sock=bind_admin(folder / "admin.sock")
             )
