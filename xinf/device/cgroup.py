@@ -1,4 +1,7 @@
-"""The memory that control groups leave us: the lowest limit on the way from our group to the root.
+"""The memory that control groups leave us: each limit on the way from our group to the root.
+
+What a group has used includes files that were read and are kept because nobody wants the room yet.
+The kernel drops those first, so they are not counted: `inactive_file`, as container tools do.
 
 Version 2 has one tree under /sys/fs/cgroup with `memory.max`; version 1 has a tree of its own for
 memory with `memory.limit_in_bytes`. A container sees its own group as the root of what is mounted,
@@ -14,25 +17,29 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Bytes that the tightest group allows and that are used in it now."""
+    """Bytes that a group allows, and that are used in it now and cannot be had."""
 
     limit: int
     used: int
 
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """Where a version keeps its groups, and how it calls limit and usage."""
+    """Where a version keeps its groups, and how it calls limit, usage and what can be dropped."""
 
     root: Path
     limit_file: str
     used_file: str
+    droppable: str
 
 
-def memory_limit(proc: Path, sys: Path) -> Limit | None:
-    """The tightest limit on this process, None where there is none."""
-    found = [limit for tree, group in _groups(proc, sys) for limit in _limits(tree, group)]
-    return min(found, key=lambda each: each.limit, default=None)
+def memory_limits(proc: Path, sys: Path) -> tuple[Limit, ...]:
+    """All limits on this process, the innermost first; none where there is none."""
+    return tuple(limit for tree, group in _groups(proc, sys) for limit in _limits(tree, group))
 
 
 def _groups(proc: Path, sys: Path) -> Iterator[tuple[_Tree, str]]:
@@ -41,10 +48,11 @@ def _groups(proc: Path, sys: Path) -> Iterator[tuple[_Tree, str]]:
         number, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
         if number == "0" and not controllers:
-            yield _Tree(mount, "memory.max", "memory.current"), group
+            yield _Tree(mount, "memory.max", "memory.current", "inactive_file"), group
         elif "memory" in controllers.split(","):
             files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            yield _Tree(mount / "memory", *files), group
+            # Without "total_" it is the group's own, without those below it.
+            yield _Tree(mount / "memory", *files, "total_inactive_file"), group
 
 
 def _limits(tree: _Tree, group: str) -> Iterator[Limit]:
@@ -52,15 +60,22 @@ def _limits(tree: _Tree, group: str) -> Iterator[Limit]:
     for folder in (here, *here.parents):
         limit = _number(folder / tree.limit_file)
         if limit is not None:
-            yield Limit(limit, _number(folder / tree.used_file) or 0)
+            used = (_number(folder / tree.used_file) or 0) - _droppable(folder, tree)
+            yield Limit(limit, max(0, used))
         if folder == tree.root:
             return
+
+
+def _droppable(folder: Path, tree: _Tree) -> int:
+    lines = (line.split() for line in _read(folder / "memory.stat").splitlines())
+    numbers = (words[1] for words in lines if len(words) == 2 and words[0] == tree.droppable)
+    return next((int(number) for number in numbers if number.isdecimal()), 0)
 
 
 def _number(path: Path) -> int | None:
     """`max`, which means no limit, is None like everything that is not a number."""
     text = _read(path).strip()
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def _read(path: Path) -> str:

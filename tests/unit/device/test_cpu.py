@@ -21,10 +21,12 @@ class Machine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def group(self, path: str, limit: str, used: int = 0) -> None:
+    def group(self, path: str, limit: str, used: int = 0, droppable: int = 0) -> None:
         folder = self.sys / "fs" / "cgroup" / path
         self.write(folder / "memory.max", f"{limit}\n")
         self.write(folder / "memory.current", f"{used}\n")
+        stat = f"anon 1\nfile {used}\ninactive_file {droppable}\nslab_reclaimable 7\n"
+        self.write(folder / "memory.stat", stat)
 
     def memory(self) -> tuple[int, int]:
         (device,) = CpuBackend(self.proc, self.sys).look().devices
@@ -78,6 +80,54 @@ def test_version_one_s_word_for_no_limit_is_more_than_there_is(machine: Machine)
     folder = machine.sys / "fs" / "cgroup" / "memory"
     machine.write(folder / "memory.limit_in_bytes", "9223372036854771712")
     assert machine.memory() == (32 * GIB, 8 * GIB)
+
+
+def test_files_that_nobody_uses_are_not_used_memory(machine: Machine) -> None:
+    machine.write(machine.proc / "self" / "cgroup", "0::/app\n")
+    machine.group("app", str(8 * GIB), 6 * GIB, droppable=5 * GIB)
+    assert machine.memory() == (8 * GIB, 1 * GIB)
+    machine.group("app", str(8 * GIB), 1 * GIB, droppable=5 * GIB)
+    assert machine.memory() == (8 * GIB, 0)
+
+
+def test_version_one_counts_droppable_files_with_those_of_the_groups_below(
+    machine: Machine,
+) -> None:
+    machine.write(machine.proc / "self" / "cgroup", "4:memory:/app\n")
+    folder = machine.sys / "fs" / "cgroup" / "memory" / "app"
+    machine.write(folder / "memory.limit_in_bytes", str(8 * GIB))
+    machine.write(folder / "memory.usage_in_bytes", str(6 * GIB))
+    stat = f"inactive_file 5\ntotal_inactive_file {2 * GIB}\n"
+    machine.write(folder / "memory.stat", stat)
+    assert machine.memory() == (8 * GIB, 4 * GIB)
+
+
+def test_the_least_room_counts_be_it_an_outer_group_s_or_the_machine_s(machine: Machine) -> None:
+    machine.write(machine.proc / "self" / "cgroup", "0::/user/app\n")
+    machine.group("user/app", str(12 * GIB), 1 * GIB)
+    machine.group("user", str(16 * GIB), 14 * GIB)
+    assert machine.memory() == (12 * GIB, 10 * GIB)
+    machine.write(machine.proc / "meminfo", "MemTotal: 33554432 kB\nMemAvailable: 1048576 kB\n")
+    assert machine.memory() == (12 * GIB, 11 * GIB)
+
+
+def test_what_it_computes_with_is_told(machine: Machine) -> None:
+    machine.write(machine.proc / "cpuinfo", "flags: avx2 avx512f avx512_bf16 amx_tile amx_bf16\n")
+    (device,) = CpuBackend(machine.proc, machine.sys, "x86_64").look().devices
+    assert device.arch == "x86_64"
+    assert device.features == ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
+    assert {"float32", "bfloat16"} <= set(device.dtypes)
+
+
+@pytest.mark.parametrize(
+    ("told", "node", "features"), [("0\n", 0, ()), ("0-1\n", None, ("numa-2",)), ("", None, ())]
+)
+def test_memory_in_several_places_is_told(
+    machine: Machine, told: str, node: int | None, features: tuple[str, ...]
+) -> None:
+    machine.write(machine.sys / "devices" / "system" / "node" / "has_memory", told)
+    (device,) = CpuBackend(machine.proc, machine.sys, "x86_64").look().devices
+    assert (device.numa_node, device.features) == (node, features)
 
 
 def test_this_machine_has_memory() -> None:
