@@ -89,6 +89,8 @@ PASSING = frozenset(
 
 # Without a place by right, until somebody asks for it or there is room again.
 RESTING = frozenset({Obstacle.NO_ROOM, Obstacle.EVICTED, Obstacle.YIELDED, Obstacle.ON_DEMAND})
+# It ran until somebody else was given its memory.
+FOR_OTHERS = frozenset({Obstacle.EVICTED, Obstacle.YIELDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ class Unplaced:
     """A wanted replica that has no place. `short_by_bytes` is 0 when memory is not the reason.
 
     `reason` holds the arithmetic; `nearest_fit` is the smallest change with which it would fit,
-    as a person would write it (`context = "112k"`), empty where there is none. `cause` says who was
-    given the place of a replica that had one; the reason begins with it.
+    as a person would write it (`context = "112k"`), empty where there is none. `cause` says why a
+    replica that had a place has lost it; the reason begins with it.
     """
 
     replica: str

@@ -8,7 +8,7 @@ from dataclasses import replace
 from xinf.core.changes import Action, Balance, Change, Preview
 from xinf.core.ledger import Account, open_accounts
 from xinf.core.nodes import Device
-from xinf.core.placement import Obstacle, PlacementPlan, ReplicaAssignment
+from xinf.core.placement import FOR_OTHERS, PlacementPlan, ReplicaAssignment
 from xinf.scheduler.holdings import claim, judge_foreign
 from xinf.scheduler.plan import plan
 from xinf.scheduler.sizes import parts
@@ -23,8 +23,6 @@ _TURN = {
     Action.RESTART: 2,
     Action.START: 3,
 }
-# Obstacles of a replica that ran until somebody else was given its memory.
-FOR_OTHERS = frozenset({Obstacle.EVICTED, Obstacle.YIELDED})
 
 
 def preview(before: ClusterSnapshot, after: ClusterSnapshot, policy: PlanPolicy) -> Preview:

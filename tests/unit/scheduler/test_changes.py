@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from tests.support.clusters import POLICY, cluster, gpu, model
+from tests.support.clusters import POLICY, cluster, gpu, model, shaped
 from xinf.core.changes import Action, Preview
 from xinf.core.units import GIB
 from xinf.scheduler.changes import preview
@@ -56,3 +56,8 @@ def test_each_device_is_told_before_and_after() -> None:
         ("cuda:0", 10 * GIB, 10 * GIB, GIB),
         ("cuda:1", 0, 5 * GIB, GIB),
     ]
+
+
+def test_what_a_claim_is_made_of_is_told_where_it_is_known() -> None:
+    found = preview(in_force(), in_force(shaped("a", 10, context=64 * 1024)), POLICY)
+    assert found.changes[0].parts == (("weights", 10 * GIB), ("KV cache", 8 * GIB))

@@ -1,0 +1,129 @@
+"""Where a replica may go, and what it would take there.
+
+A spot is one device, or several of one make that share a replica (tensor parallel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from xinf.core.workload import Verdict
+from xinf.scheduler.sizes import Size, is_elastic, largest_size, smallest_size
+from xinf.scheduler.snapshot import WantedModel
+from xinf.scheduler.table import Make, Table
+from xinf.scheduler.wishes import Wish
+
+ALLOWED = Verdict()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Devices by number, and the size of a replica on each of them."""
+
+    numbers: tuple[int, ...]
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The devices of one make on which a model could run, `count` of them for each replica."""
+
+    make: Make
+    numbers: tuple[int, ...]
+    count: int
+    size: Size
+
+
+def device_count(model: WantedModel) -> int:
+    """How many devices one replica takes."""
+    return len(model.pins) or max(model.sizing.devices, 1)
+
+
+def verdict(model: WantedModel, uuid: str) -> Verdict:
+    """What the compatibility file says of a device; what it does not mention is allowed."""
+    return model.verdicts.get(uuid, ALLOWED)
+
+
+def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
+    """All devices on which a model could run if they were empty and large enough, by make."""
+    count = device_count(model)
+    pinned = frozenset(table.number[uuid] for uuid in model.pins if uuid in table.number)
+    for make in table.makes.get(model.device_kind, ()):
+        numbers = make.numbers
+        if model.pins:
+            numbers = tuple(number for number in numbers if number in pinned)
+        if model.verdicts or count > 1:
+            numbers = tuple(number for number in numbers if _is_able(table, model, number, count))
+        if len(numbers) >= count:
+            yield Range(make, numbers, count, smallest_size(model, table.devices[numbers[0]]))
+
+
+def _is_able(table: Table, model: WantedModel, number: int, count: int) -> bool:
+    """A slice of a card reaches no other device, so it cannot share a replica."""
+    device = table.devices[number]
+    is_whole = device.parent is None or count == 1
+    return is_whole and not verdict(model, device.uuid).refusal
+
+
+def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:
+    """The spot that the strategy likes best, None where nothing has room."""
+    found: list[tuple[tuple[float, ...], Spot]] = []
+    for each in able:
+        need = each.size.bytes
+        fitting = [number for number in each.numbers if table.free[number] >= need]
+        if len(fitting) >= each.count:
+            found.append(_best(table, wish, each, fitting))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _best(
+    table: Table, wish: Wish, able: Range, fitting: list[int]
+) -> tuple[tuple[float, ...], Spot]:
+    model = wish.model
+    short, roomy = _roomy(table, model, able, fitting)
+    if able.count == 1:
+        chosen = (min(roomy, key=lambda number: (*table.distaste(number, model.name), number)),)
+    else:
+        chosen = _neighbours(table, model, roomy, able.count)
+    mind = max(table.distaste(number, model.name) for number in chosen)
+    return (short, *mind, *chosen), Spot(chosen, able.size)
+
+
+def _roomy(
+    table: Table, model: WantedModel, able: Range, fitting: list[int]
+) -> tuple[float, list[int]]:
+    """Those of `fitting` on which the context can be longest, and how much of it would be lacking.
+
+    A model that takes whatever context there is room for goes where it can have all of it, or else
+    where there is the most room.
+    """
+    if not is_elastic(model):
+        return 0.0, fitting
+    whole = largest_size(model, table.devices[fitting[0]], _BOUNDLESS)
+    full = whole.bytes if whole else 0
+    enough = [number for number in fitting if table.free[number] >= full]
+    if len(enough) >= able.count:
+        return 0.0, enough
+    by_room = sorted(fitting, key=lambda number: (-table.free[number], number))
+    least = table.free[by_room[able.count - 1]]
+    return float(full - least), [number for number in by_room if table.free[number] >= least]
+
+
+_BOUNDLESS = 2**62
+
+
+def _neighbours(
+    table: Table, model: WantedModel, fitting: list[int], count: int
+) -> tuple[int, ...]:
+    """`count` devices that are near each other: of one NUMA node, if some node has as many."""
+    nodes: dict[int | None, list[int]] = {}
+    for number in fitting:
+        nodes.setdefault(table.devices[number].numa_node, []).append(number)
+    groups = [group for group in nodes.values() if len(group) >= count] or [fitting]
+
+    def mind(number: int) -> tuple[float, ...]:
+        return (*table.distaste(number, model.name), number)
+
+    best = (sorted(group, key=mind)[:count] for group in groups)
+    return tuple(sorted(min(best, key=lambda group: [mind(number) for number in group][::-1])))

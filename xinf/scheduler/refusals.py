@@ -1,0 +1,136 @@
+"""Why a replica has no place, with the arithmetic and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from xinf.core.placement import Obstacle, Unplaced
+from xinf.core.units import format_bytes
+from xinf.scheduler.keeping import Cause
+from xinf.scheduler.misfits import why_no_device
+from xinf.scheduler.nearest import nearest_fit
+from xinf.scheduler.places import Range
+from xinf.scheduler.table import Seat, Table
+from xinf.scheduler.wishes import Wish, waits_for_a_request
+
+# Devices and holders beyond these are counted, not named.
+DEVICES_TOLD = 4
+HOLDERS_TOLD = 4
+WAITS = "is loaded when a request asks for it"
+
+
+class Refusals:
+    """Explains by the finished table; the arithmetic of devices is put into words only once."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._budgets = [account.budget for account in table.accounts]
+        self._empty = [account.total - account.reserve for account in table.accounts]
+        self._told: dict[tuple[int, ...], str] = {}
+
+    def refuse(self, wish: Wish, able: Sequence[Range], cause: Cause | None) -> Unplaced:
+        """`able` are the devices that suit its model; `cause` is why it left the place it had."""
+        found = self._refusal(wish, able)
+        if cause is None:
+            return found
+        is_passing = found.obstacle in (Obstacle.NO_ROOM, Obstacle.ON_DEMAND)
+        return replace(
+            found,
+            reason=f"{cause.told}; {found.reason}",
+            obstacle=cause.obstacle if cause.obstacle and is_passing else found.obstacle,
+            cause=cause.told,
+        )
+
+    def _refusal(self, wish: Wish, able: Sequence[Range]) -> Unplaced:
+        if not able:
+            obstacle, reason, nearest = why_no_device(self._table, wish.model)
+            return _unplaced(wish, (wish.model.memory_bytes, 0), reason, obstacle, nearest)
+        roomiest, short = self._shortest(able, self._empty)
+        if short > 0:
+            nearest = nearest_fit(self._table, wish, able, self._budgets)
+            reason = self._too_large(roomiest, short)
+            numbers = (roomiest.size.bytes, short)
+            return _unplaced(wish, numbers, reason, Obstacle.TOO_LARGE, nearest)
+        if waits_for_a_request(wish):
+            return _unplaced(wish, (roomiest.size.bytes, 0), WAITS, Obstacle.ON_DEMAND)
+        return self._no_room(wish, able)
+
+    def _no_room(self, wish: Wish, able: Sequence[Range]) -> Unplaced:
+        roomiest, short = self._shortest(able, self._table.free)
+        numbers = tuple(number for each in able for number in each.numbers)
+        text = self._told.get(numbers)
+        if text is None:
+            text = self._told[numbers] = "; ".join(self._balances(numbers))
+        reason = f"{_needs(roomiest)}; {text}; short by {format_bytes(short)}"
+        nearest = nearest_fit(self._table, wish, able, self._table.free)
+        return _unplaced(wish, (roomiest.size.bytes, short), reason, Obstacle.NO_ROOM, nearest)
+
+    def _too_large(self, roomiest: Range, short: int) -> str:
+        best = max(roomiest.numbers, key=lambda number: self._empty[number])
+        return (
+            f"{_needs(roomiest)}; {self._table.devices[best].id}, the roomiest, has "
+            f"{format_bytes(max(self._empty[best], 0))} for models when it is empty; "
+            f"short by {format_bytes(short)}"
+        )
+
+    def _shortest(self, able: Sequence[Range], room: Sequence[int]) -> tuple[Range, int]:
+        """Where the least is lacking, and how much on each device."""
+
+        def short(each: Range) -> int:
+            rooms = sorted((room[number] for number in each.numbers), reverse=True)
+            return each.size.bytes - rooms[each.count - 1]
+
+        best = min(able, key=short)
+        return best, short(best)
+
+    def _balances(self, numbers: Sequence[int]) -> Iterator[str]:
+        ranked = sorted(numbers, key=lambda number: (-self._table.free[number], number))
+        for number in ranked[:DEVICES_TOLD]:
+            yield self._balance(number)
+        if len(ranked) > DEVICES_TOLD:
+            yield f"{len(ranked) - DEVICES_TOLD} more devices have less"
+
+    def _balance(self, number: int) -> str:
+        """As in `cuda:0: 31.8 GiB - 1.0 GiB reserve - 26.1 GiB coder/0 (busy) = 4.7 GiB free`."""
+        account, seats = self._table.accounts[number], self._table.on[number].values()
+        terms = [f"{format_bytes(account.reserve)} reserve"] if account.reserve else []
+        if account.foreign:
+            inferred = " (inferred)" if account.is_inferred else ""
+            terms.append(f"{format_bytes(account.foreign)} others{inferred}")
+        held = sorted(((_held(seat, number), seat) for seat in seats), key=_largest_first)
+        terms.extend(f"{format_bytes(size)} {_holder(seat)}" for size, seat in held[:HOLDERS_TOLD])
+        rest = held[HOLDERS_TOLD:]
+        if rest:
+            terms.append(f"{format_bytes(sum(size for size, _ in rest))} {len(rest)} more")
+        sums = " - ".join([format_bytes(account.total), *terms])
+        free = format_bytes(max(self._table.free[number], 0))
+        return f"{self._table.devices[number].id}: {sums} = {free} free"
+
+
+def _held(seat: Seat, number: int) -> int:
+    return seat.claims[seat.numbers.index(number)]
+
+
+def _largest_first(held: tuple[int, Seat]) -> tuple[int, str]:
+    return -held[0], held[1].wish.replica
+
+
+def _holder(seat: Seat) -> str:
+    resident = seat.resident
+    marks = ["busy" if resident.is_busy else "idle"]
+    marks += ["pinned"] if resident.is_pinned else []
+    marks += ["asked for"] if resident.is_asked_for and not resident.is_busy else []
+    return f"{resident.replica} ({', '.join(marks)})"
+
+
+def _needs(able: Range) -> str:
+    where = f" on each of {able.count} devices" if able.count > 1 else ""
+    return f"needs {format_bytes(able.size.bytes)}{where} ({able.size.basis})"
+
+
+def _unplaced(
+    wish: Wish, numbers: tuple[int, int], reason: str, obstacle: Obstacle, nearest: str = ""
+) -> Unplaced:
+    needs, short = numbers
+    return Unplaced(wish.replica, wish.model.name, needs, short, reason, obstacle, nearest)

@@ -1,0 +1,163 @@
+"""The devices while a plan is being made: who sits where, and what is left.
+
+Devices are numbered in a fixed order, and their numbers held in plain lists: a large plan looks at
+each of them thousands of times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from xinf.core.ledger import Account, open_accounts
+from xinf.core.nodes import Device, NodeStatus
+from xinf.core.placement import ReplicaAssignment
+from xinf.core.states import EngineState
+from xinf.scheduler.eviction import Resident
+from xinf.scheduler.holdings import judge_foreign
+from xinf.scheduler.snapshot import ClusterSnapshot, EngineView, PlanPolicy
+from xinf.scheduler.strategies import STRATEGIES, IdleFirst
+from xinf.scheduler.wishes import Wish
+
+# A load that is under way is not thrown away for another of the same right.
+_INVESTED = frozenset(
+    {
+        EngineState.STARTING,
+        EngineState.LOADING,
+        EngineState.WARMING,
+        EngineState.WAKING,
+        EngineState.DRAINING,
+        EngineState.STOPPING,
+    }
+)
+
+
+# Nothing of the model is in memory.
+_EMPTY = frozenset(
+    {
+        EngineState.PENDING,
+        EngineState.PROVISIONING,
+        EngineState.BACKOFF,
+        EngineState.FAILED,
+        EngineState.STOPPED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """Devices of one machine, kind and name, by number: what fits one fits any that is empty."""
+
+    node: str
+    kind: str
+    name: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A replica at its place: the devices by number, and what it claims of each.
+
+    `is_new` = its engine is not there yet, or has to be started anew.
+    """
+
+    wish: Wish
+    entry: ReplicaAssignment
+    numbers: tuple[int, ...]
+    claims: tuple[int, ...]
+    resident: Resident
+    is_new: bool = True
+
+
+class Table:
+    """Only a plan that is being made changes it."""
+
+    def __init__(self, snapshot: ClusterSnapshot, policy: PlanPolicy) -> None:
+        found = _in_order(snapshot.nodes)
+        self.devices: Sequence[Device] = [device for _, device in found]
+        self.nodes: Sequence[str] = [node for node, _ in found]
+        self.number: Mapping[str, int] = {each.uuid: i for i, each in enumerate(self.devices)}
+        opened = open_accounts(self.devices, policy.reserve_bytes, judge_foreign(snapshot))
+        self.accounts: Sequence[Account] = [opened[device.uuid] for device in self.devices]
+        self.engines: Mapping[str, EngineView] = {each.replica: each for each in snapshot.engines}
+        self.strategy = STRATEGIES.get(policy.strategy) or IdleFirst()
+        self.makes = _makes(self.nodes, self.devices)
+        # By device: bytes that may still be claimed, who sits there, and how often that changed.
+        self.free: list[int] = [account.free for account in self.accounts]
+        self.on: list[dict[str, Seat]] = [{} for _ in self.devices]
+        self.turns: list[int] = [0] * len(self.devices)
+        self.seats: dict[str, Seat] = {}
+        self._copies: dict[str, list[int]] = {}
+        self._now = snapshot.now
+        self._residence_s = policy.residence_s
+
+    def sit(self, seat: Seat) -> None:
+        self.seats[seat.wish.replica] = seat
+        self._book(seat, 1)
+        for number in seat.numbers:
+            self.on[number][seat.wish.replica] = seat
+
+    def leave(self, replica: str) -> Seat:
+        seat = self.seats.pop(replica)
+        self._book(seat, -1)
+        for number in seat.numbers:
+            del self.on[number][replica]
+        return seat
+
+    def _book(self, seat: Seat, sign: int) -> None:
+        copies = self._copies.setdefault(seat.wish.model.name, [0] * len(self.devices))
+        for number, claim in zip(seat.numbers, seat.claims, strict=True):
+            self.free[number] -= sign * claim
+            self.turns[number] += 1
+            copies[number] += sign
+
+    def distaste(self, number: int, model: str) -> tuple[float, float]:
+        """How much the strategy minds a device for a replica of `model`."""
+        account = self.accounts[number]
+        share = 1.0 - (self.free[number] + account.reserve) / max(account.total, 1)
+        copies = self._copies.get(model)
+        return self.strategy.distaste(share, copies[number] if copies else 0)
+
+    def resident(self, wish: Wish, claim: int) -> Resident:
+        """What its engine says for or against a replica's leaving."""
+        engine = self.engines.get(wish.replica)
+        idle_s, there_s = math.inf, math.inf
+        if engine is not None and engine.state not in _EMPTY:
+            there_s = max(self._now - engine.since, 0.0)
+            idle_s = max(self._now - max(engine.last_used, engine.since), 0.0)
+        is_loading = engine is not None and engine.state in _INVESTED
+        is_settled = there_s >= self._residence_s and idle_s >= wish.model.idle_s
+        return Resident(
+            replica=wish.replica,
+            memory_bytes=claim,
+            priority=wish.model.priority,
+            reload_s=wish.model.reload_s,
+            idle_s=idle_s,
+            is_busy=engine is not None and engine.is_busy,
+            is_pinned=wish.model.is_pinned,
+            is_asked_for=wish.is_asked_for,
+            is_settled=is_settled and not is_loading,
+        )
+
+
+def _in_order(nodes: Iterable[NodeStatus]) -> list[tuple[str, Device]]:
+    """Every device once, with its node, in PCI order of each kind."""
+    found: dict[str, tuple[str, Device]] = {}
+    for node in sorted(nodes, key=lambda node: node.node):
+        for device in node.devices:
+            found.setdefault(device.uuid, (node.node, device))
+    return sorted(
+        found.values(), key=lambda pair: (pair[0], pair[1].kind, pair[1].index, pair[1].uuid)
+    )
+
+
+def _makes(nodes: Sequence[str], devices: Sequence[Device]) -> Mapping[str, tuple[Make, ...]]:
+    """Makes by kind."""
+    numbers: dict[tuple[str, str, str], list[int]] = {}
+    for number, device in enumerate(devices):
+        numbers.setdefault((nodes[number], device.kind, device.name), []).append(number)
+    made: dict[str, list[Make]] = {}
+    for (node, kind, name), members in numbers.items():
+        made.setdefault(kind, []).append(Make(node, kind, name, tuple(members)))
+    return {kind: tuple(makes) for kind, makes in made.items()}
