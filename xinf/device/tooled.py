@@ -85,7 +85,8 @@ class ToolBackend:
         problems = (*told.problems, *self._problems(devices, gone, nodes))
         self._known |= {each.uuid: each for each in devices}
         if told.problems:
-            return Sighting((*devices, *gone), problems)
+            shown = sorted((*devices, *gone), key=lambda each: each.index)
+            return Sighting(tuple(shown), problems)
         return Sighting(tuple(devices), problems, lost=tuple(each.uuid for each in gone))
 
     def visible_env(self, uuids: Sequence[str]) -> Mapping[str, str]:

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from tests.support.devices import put_slot
 from tests.support.devices.tooled import Box, recording
+from xinf.clock import SystemClock
+from xinf.device.cpu import CpuBackend
 from xinf.device.gcu import ENFLAME
+from xinf.device.inventory import Inventory
 from xinf.device.kunlun import KUNLUNXIN
 from xinf.device.mlu import CAMBRICON
 from xinf.device.musa import MOORE_THREADS
@@ -236,6 +239,16 @@ def test_a_node_whose_device_is_not_listed_is_told(box: Box, told: Told) -> None
     assert (
         problem == f"{told.vendor.program} lists {count} of {count + 1} {box.backend.kind} devices"
     )
+
+
+async def test_beside_a_program_that_fails_the_other_devices_are_seen(box: Box, told: Told) -> None:
+    box.does("echo broken >&2; exit 1")
+    box.nodes(*told.nodes)
+    seen = await Inventory((box.backend, CpuBackend()), SystemClock()).sample()
+    assert [each.kind for each in seen.devices] == ["cpu"]
+    (problem,) = seen.problems
+    assert problem.startswith(f"{told.vendor.kind} devices cannot be asked: ")
+    assert problem.endswith(": broken")
 
 
 @pytest.mark.parametrize("whole", [*TOLD, *MORE], ids=lambda told: told.vendor.kind)
