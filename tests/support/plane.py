@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.clock import VirtualClock
-from tests.support.engines import POLICY, FakeWorld
+from tests.support.engines import CPU, POLICY, FakeWorld
 from tests.support.store import records
 from xinf.agent.agent import Agent, AgentParts
 from xinf.core.engines import RunningEngine
@@ -21,8 +21,6 @@ from xinf.daemon.picture import NoTraffic, Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.meta.records import Records
 from xinf.scheduler.snapshot import PlanPolicy
-
-CPU = Device("cpu", "cpu", 0, "some cpu", 64 * GIB, 0)
 
 
 class RunningPlanner:
@@ -68,15 +66,12 @@ class Plane:
         return {engine.replica: engine for engine in found.values()}
 
 
-async def look() -> Sighting:
-    return Sighting((CPU,))
-
-
 @asynccontextmanager
-async def plane() -> AsyncIterator[Plane]:
+async def plane(devices: tuple[Device, ...] = (CPU,)) -> AsyncIterator[Plane]:
     """Planner and agent on one store. Leaving the block closes the agent in order."""
     clock = VirtualClock()
     world = FakeWorld(clock)
+    world.seen = Sighting(devices)
     with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
         async with records(clock) as store, planning(store, clock):
             made = Plane(clock, store, world)
@@ -87,7 +82,7 @@ async def plane() -> AsyncIterator[Plane]:
                 provision=world,
                 launcher=world,
                 connect=world.connect,
-                sample_devices=look,
+                sample_devices=world.look,
                 socket_dir=Path(sockets),
                 tell=made.events.append,
             )
@@ -107,3 +102,4 @@ async def plane() -> AsyncIterator[Plane]:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
     assert all(shim.is_destroyed for shim in world.shims)
+    assert world.crowded == []

@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from xinf.agent.footprints import Footprints
+from xinf.agent.gate import Gate
 from xinf.agent.heartbeat import Heartbeat
 from xinf.agent.launcher import Launcher
 from xinf.agent.orphans import clear_sockets, end_orphans
+from xinf.agent.owners import owners
 from xinf.agent.ports import AgentPolicy, Ports, Probe, Provision
 from xinf.agent.publisher import Publisher
 from xinf.agent.reconciler import Reconciler
+from xinf.agent.sightings import with_owners
 from xinf.agent.wake import Wake
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
@@ -51,8 +55,9 @@ class Agent:
         self._states: dict[str, EngineState] = {}
         self._assignments = records.assignments.mirror()
         self._assignments.subscribe(self._wake.ring)
+        self._footprints = Footprints(records, parts.clock)
         self._heartbeat = Heartbeat(
-            parts.node, parts.sample_devices, records, parts.clock, parts.policy.resync_s
+            parts.node, self._look, records, parts.clock, parts.policy.resync_s
         )
         ports = Ports(
             node=parts.node,
@@ -63,6 +68,8 @@ class Agent:
             connect=parts.connect,
             publish=self._publish,
             tell_progress=self._publisher.tell_progress,
+            gate=Gate(self._look, parts.clock, parts.policy.memory_wait_s),
+            measured=self._footprints.note,
         )
         self._reconciler = Reconciler(self._desired, ports, self._wake, self._forget)
 
@@ -88,12 +95,14 @@ class Agent:
                 group.create_task(self._assignments.run(), name="assignments"),
                 group.create_task(self._publisher.run(), name="publisher"),
                 group.create_task(self._heartbeat.run(), name="heartbeat"),
+                group.create_task(self._footprints.run(), name="footprints"),
             ]
             await self._assignments.synced()
             await self._reconciler.run()
             for helper in helpers:
                 helper.cancel()
         await self._publisher.flush()
+        await self._footprints.flush()
         await asyncio.to_thread(clear_sockets, self._parts.socket_dir)
 
     def observed(self) -> tuple[RunningEngine, ...]:
@@ -106,6 +115,13 @@ class Agent:
     def hurry(self) -> None:
         """Stop waiting for anything to drain."""
         self._reconciler.hurry()
+
+    async def _look(self) -> Sighting:
+        """At the devices; whoever looks, every replica gets to know."""
+        found = await self._parts.sample_devices()
+        seen = with_owners(found, owners(self.observed()))
+        self._reconciler.sighted(seen)
+        return seen
 
     def _desired(self) -> tuple[ReplicaAssignment, ...]:
         return tuple(

@@ -34,6 +34,14 @@ class GiveUp:
     failures: tuple[float, ...]
 
 
+def after_hindrance(failures: tuple[float, ...], pause_s: float, now: float) -> Retry:
+    """What follows when the machine, and not the engine, was the reason: that counts for nothing.
+
+    However often it happens, the model is tried again, for what hinders it passes.
+    """
+    return Retry(now + pause_s, failures)
+
+
 def after_failure(
     policy: BackoffPolicy, failures: tuple[float, ...], healthy_s: float, now: float
 ) -> Retry | GiveUp:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from xinf.agent.backoff import BackoffPolicy
+from xinf.agent.gate import Gate
 from xinf.agent.launcher import Launch, Launcher
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
+from xinf.core.footprints import MeasuredFootprint
 from xinf.core.placement import ReplicaAssignment
 from xinf.core.progress import Progress, Report
 
@@ -42,6 +44,8 @@ class Health(Protocol):
 
 class Facts(Protocol):
     @property
+    def version(self) -> str: ...
+    @property
     def context(self) -> int: ...
 
 
@@ -71,6 +75,7 @@ class AgentPolicy:
     hang_after_s: float
     drain_timeout_s: float
     stop_grace_s: float
+    memory_wait_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Ports:
     connect: Callable[[str], Probe]
     publish: Callable[[RunningEngine], None]
     tell_progress: Callable[[str, Progress | None], None]
+    gate: Gate
+    measured: Callable[[MeasuredFootprint], None]
 
 
 VisibleEnv = Callable[[tuple[str, ...]], Mapping[str, str]]

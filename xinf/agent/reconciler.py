@@ -16,6 +16,7 @@ from xinf.agent.ports import Ports
 from xinf.agent.replica import Replica
 from xinf.agent.wake import Wake
 from xinf.core.engines import RunningEngine
+from xinf.core.nodes import Sighting
 from xinf.core.placement import ReplicaAssignment
 
 
@@ -41,6 +42,11 @@ class Reconciler:
         """A snapshot; never waits."""
         return tuple(replica.record for replica in self._replicas.values())
 
+    def sighted(self, seen: Sighting) -> None:
+        """Let every replica know what a look at the devices showed."""
+        for replica in self._replicas.values():
+            replica.sighted(seen)
+
     async def run(self) -> None:
         """Until `close`, and then until nothing runs any more."""
         async with asyncio.TaskGroup() as group:
@@ -54,6 +60,7 @@ class Reconciler:
     def close(self) -> None:
         """Begin to stop everything, draining; `run` returns when it is done."""
         self._is_closing = True
+        self._ports.gate.close()
         self._wake.ring()
 
     def hurry(self) -> None:

@@ -8,18 +8,23 @@ another. What became of it is in the record when `run` returns: stopped, in back
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from xinf.agent.backoff import GiveUp, after_failure
+from xinf.agent.backoff import GiveUp, after_failure, after_hindrance
+from xinf.agent.gate import Hindered, Turn
+from xinf.agent.ground import Ground
 from xinf.agent.launcher import Shim
 from xinf.agent.ports import Ports, Probe
 from xinf.agent.progress import ProgressMeter
-from xinf.agent.watch import EngineLost, watch_health
+from xinf.agent.watch import MEMORY_STEP_BYTES, EngineLost, watch_health
 from xinf.core.engines import RunningEngine
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.footprints import has_moved
+from xinf.core.nodes import Sighting
 from xinf.core.placement import ReplicaAssignment
 from xinf.core.progress import Step
 from xinf.core.states import EngineState, advance
@@ -30,6 +35,11 @@ STATUS_POLL_S = 0.05
 # The shim's word for options that no further try can make right (see shim/__main__).
 EXIT_BAD_OPTIONS = 64
 _PHASES = {"loading": EngineState.LOADING, "warming": EngineState.WARMING}
+
+# What a record no longer says once there is no process.
+_GONE: Mapping[str, Any] = MappingProxyType(
+    {"memory": {}, "memory_bytes": 0, "identity": None, "address": None}
+)
 
 T = TypeVar("T")
 
@@ -48,6 +58,7 @@ class Replica:
         self._stop = asyncio.Event()
         self._stop_why = ""
         self._serving_since: float | None = None
+        self._ground = Ground(assignment)
         self.record = RunningEngine(
             replica=assignment.replica,
             model=assignment.model,
@@ -68,12 +79,19 @@ class Replica:
         self._stop_why = self._stop_why or why
         self._stop.set()
 
+    def sighted(self, seen: Sighting) -> None:
+        """What a look at the devices showed: how full they are, with whose processes, or lost."""
+        self._ground.sighted(seen)
+        self._weigh()
+
     async def run(self) -> None:
         """Live until stopped or dead. Raises nothing but cancellation."""
         try:
             await self._live()
         except StopAsked:
             self._move(EngineState.STOPPED, self._stop_why)
+        except Hindered as hindered:
+            self._hinder(hindered.reason)
         except EngineLost as lost:
             self._fail(lost.reason, is_final=False)
         except XinfError as error:
@@ -89,18 +107,27 @@ class Replica:
         launch = await self._unless_stopped(
             self._ports.provision.prepare(self.assignment, meter.report)
         )
-        self._move(EngineState.STARTING, "starting its process")
         async with AsyncExitStack() as owned:
+            turn = owned.enter_context(self._ports.gate.turn(self.assignment))
+            await self._unless_lost(self._ports.gate.start(turn, self._explain))
+            self._move(EngineState.STARTING, "starting its process")
             shim = await self._ports.launcher.launch(self.assignment, launch)
             owned.push_async_callback(shim.destroy)
+            # Whatever ends it: nobody starts there before its memory is given back.
+            owned.callback(self._ports.gate.hold, turn)
             probe = self._ports.connect(shim.address)
             owned.push_async_callback(probe.close)
             self._note(identity=shim.identity, address=shim.address)
             try:
                 await self._unless_gone(shim, self._become_ready(shim, probe, meter))
-                await self._unless_gone(shim, watch_health(probe, self._ports, self._seen_memory))
+                self._ports.gate.leave(turn)
+                await self._unless_gone(shim, watch_health(probe, self._ports, self._reported))
             except StopAsked:
-                await self._bring_down(shim, probe)
+                await self._bring_down(shim, probe, turn)
+                raise
+            except Hindered as hindered:
+                # Told before its processes are gone: a device that is lost may hold them for long.
+                self._hinder(hindered.reason)
                 raise
 
     async def _become_ready(self, shim: Shim, probe: Probe, meter: ProgressMeter) -> None:
@@ -117,8 +144,10 @@ class Replica:
             raise EngineLost(health.reason)
         self._serving_since = self._ports.clock.now()
         self._ports.tell_progress(self.record.replica, None)
-        self._note(memory_bytes=health.load.memory_bytes, context=facts.context)
+        self._ground.engine_version = facts.version
+        self._note(context=facts.context)
         self._move(EngineState.READY, "serving")
+        self._reported(health.load.memory_bytes)
 
     async def _follow_status(self, shim: Shim, meter: ProgressMeter) -> None:
         """Until the shim says that it is ready; its death is noticed elsewhere."""
@@ -133,11 +162,15 @@ class Replica:
                 meter.report(Step(status.message or status.phase, status.progress, 1.0, "share"))
             await self._ports.clock.sleep(STATUS_POLL_S)
 
-    async def _bring_down(self, shim: Shim, probe: Probe) -> None:
-        """Drain, ask, and give it a moment; `destroy` sees to whatever is left."""
+    async def _bring_down(self, shim: Shim, probe: Probe, turn: Turn) -> None:
+        """Wait for its turn while it still serves, drain, ask, and give it a moment.
+
+        `destroy` sees to whatever is left.
+        """
         policy, clock = self._ports.policy, self._ports.clock
         gone = asyncio.ensure_future(shim.wait())
         try:
+            await _first(gone, self._ports.gate.stop(turn, self._explain_stop))
             if self.record.state is EngineState.READY:
                 self._move(EngineState.DRAINING, self._stop_why)
                 await _first(gone, _quietly(probe.drain(policy.drain_timeout_s)))
@@ -151,8 +184,12 @@ class Replica:
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         return await _race(work, self._wait_stop())
 
+    async def _unless_lost(self, work: Coroutine[Any, Any, T]) -> T:
+        return await _race(work, self._wait_stop(), self._ground.wait_lost())
+
     async def _unless_gone(self, shim: Shim, work: Coroutine[Any, Any, T]) -> T:
-        return await _race(work, self._wait_stop(), self._wait_gone(shim))
+        others = (self._wait_stop(), self._ground.wait_lost(), self._wait_gone(shim))
+        return await _race(work, *others)
 
     async def _wait_stop(self) -> None:
         await self._stop.wait()
@@ -177,7 +214,7 @@ class Replica:
         policy = self._ports.policy.backoff
         verdict = after_failure(policy, self.failures, healthy_s, now)
         self.failures = verdict.failures
-        self._note(failures=len(verdict.failures), memory_bytes=0, identity=None, address=None)
+        self._note(failures=len(verdict.failures), **_GONE)
         if is_final:
             self._move(EngineState.FAILED, reason)
         elif isinstance(verdict, GiveUp):
@@ -188,13 +225,40 @@ class Replica:
             self._note(retry_at=verdict.at)
             self._move(EngineState.BACKOFF, reason)
 
-    def _seen_memory(self, size: int) -> None:
-        self._note(memory_bytes=size)
+    def _hinder(self, reason: str) -> None:
+        if self.record.state is not EngineState.BACKOFF:
+            policy, now = self._ports.policy, self._ports.clock.wall()
+            retry = after_hindrance(self.failures, policy.resync_s, now)
+            self._note(retry_at=retry.at, **_GONE)
+            self._move(EngineState.BACKOFF, reason)
+
+    def _explain(self, waits_for: str) -> None:
+        if self.record.reason != waits_for:
+            self._note(reason=waits_for)
+
+    def _explain_stop(self, waits_for: str) -> None:
+        self._explain(f"{self._stop_why}; {waits_for}")
+
+    def _reported(self, size: int) -> None:
+        self._ground.reported_bytes = size
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Note what it holds and, once it serves, what one like it takes."""
+        if self.record.identity is None:
+            return
+        held = self._ground.held()
+        if has_moved(self.record.memory, held, MEMORY_STEP_BYTES):
+            self._note(memory=held, memory_bytes=sum(held.values()))
+        if self.record.state is EngineState.READY:
+            measured = self._ground.measured(self.record, self._ports.clock.wall())
+            if measured is not None:
+                self._ports.measured(measured)
 
     def _move(self, state: EngineState, reason: str) -> None:
         step = advance(self.record.state, state, reason, self._ports.clock.wall())
         if state is EngineState.STOPPED:
-            self._note(memory_bytes=0, identity=None, address=None)
+            self._note(**_GONE)
         self._note(state=step.after, reason=step.reason, since=step.at)
 
     def _note(self, **changes: Any) -> None:

@@ -79,6 +79,7 @@ def agent_policy(settings: Settings) -> AgentPolicy:
         hang_after_s=agent.hang_after,
         drain_timeout_s=settings.server.drain_timeout,
         stop_grace_s=agent.stop_grace,
+        memory_wait_s=agent.memory_wait,
     )
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinf.agent.backoff import BackoffPolicy, GiveUp, Retry, after_failure
+from xinf.agent.backoff import BackoffPolicy, GiveUp, Retry, after_failure, after_hindrance
 
 POLICY = BackoffPolicy(min_s=1, max_s=300, reset_s=600, failures_max=5, window_s=600)
 
@@ -39,3 +39,8 @@ def test_the_wait_is_never_outside_its_bounds(
     if isinstance(verdict, Retry):
         assert POLICY.min_s <= verdict.at - now + 1e-6
         assert verdict.at - now <= POLICY.max_s + 1e-6
+
+
+def test_what_the_machine_hinders_is_tried_again_and_counts_for_nothing() -> None:
+    failures = tuple(float(at) for at in range(POLICY.failures_max))
+    assert after_hindrance(failures, 5.0, 100.0) == Retry(105.0, failures)
