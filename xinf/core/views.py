@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xinf.core.engines import RunningEngine
 from xinf.core.models import Activation, ModelIntent
-from xinf.core.nodes import Device, DeviceProcess
+from xinf.core.nodes import Device, DeviceProcess, Vitals
 from xinf.core.placement import RESTING, Obstacle, PlacementPlan, Unplaced
 from xinf.core.progress import Progress
 from xinf.core.states import RISING, EngineState, ModelState
@@ -53,9 +53,14 @@ class ReplicaView:
     kv_usage: float = 0.0
 
 
+_UNTOLD = Vitals()
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceView:
-    """A device with what our replicas claim of it. Memory is bytes, `id` is for people."""
+    """A device with what our replicas claim of it. Memory is bytes, `id` is for people; the rest is
+    as a `Device` has it.
+    """
 
     id: str
     kind: str
@@ -67,6 +72,12 @@ class DeviceView:
     memory_claimed: int
     processes: tuple[DeviceProcess, ...]
     driver: str | None = None
+    driver_api: str | None = None
+    parent: str | None = None
+    is_unified: bool = False
+    hides_processes: bool = False
+    problem: str = ""
+    vitals: Vitals = _UNTOLD
 
 
 # Nothing is queued here: the next request brings such a model up.
@@ -177,6 +188,12 @@ def device_view(device: Device, claimed: int) -> DeviceView:
         memory_claimed=claimed,
         processes=device.processes,
         driver=device.driver,
+        driver_api=device.driver_api,
+        parent=device.parent,
+        is_unified=device.is_unified,
+        hides_processes=device.hides_processes,
+        problem=device.problem,
+        vitals=device.vitals,
     )
 
 

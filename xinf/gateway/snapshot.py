@@ -40,8 +40,15 @@ class Snapshots:
         return [asdict(device_view(each, claimed[each.uuid].claimed)) for each in found]
 
     def device_problems(self) -> list[str]:
-        """What is known to be wrong with devices, in words."""
-        return [node.reason for node in self.nodes.items.values() if node.is_degraded]
+        """What is known to be wrong with devices, in words: with those that cannot be relied upon,
+        and with those that work for now.
+        """
+        nodes = self.nodes.items.values()
+        ailing = (device for node in nodes for device in node.devices if device.problem)
+        return [
+            *(node.reason for node in nodes if node.is_degraded),
+            *(f"{each.id} ({each.name}, {each.uuid}): {each.problem}" for each in ailing),
+        ]
 
     def watched(self, only: str | None) -> dict[str, Any]:
         """One line of a watch."""

@@ -15,7 +15,7 @@ from tests.support.admin import FakeDaemon, device, model, moment, replica
 from tests.support.cli import xinf
 from tests.support.terminal import PATIENCE_S, Terminal, terminal
 from tests.support.tree import ROOT
-from xinf.core.nodes import DeviceProcess
+from xinf.core.nodes import DeviceProcess, Vitals
 from xinf.core.states import EngineState, ModelState
 
 GIVEN_BACK = b"\x1b[?25h\x1b[?1049l"
@@ -43,6 +43,8 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
             compute_capability="12.0",
             processes=(DeviceProcess(7, "Xorg", 100),),
             driver="580.95.05",
+            driver_api="13.0",
+            vitals=Vitals(utilisation=0.5, temperature=60, power=300, power_limit=575),
         )
     ]
     daemon.models, daemon.replicas = [model()], [replica()]
@@ -62,6 +64,18 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
             "memory_claimed": 2 * 1024**3,
             "processes": [{"pid": 7, "name": "Xorg", "memory_bytes": 100, "owner": ""}],
             "driver": "580.95.05",
+            "driver_api": "13.0",
+            "parent": None,
+            "is_unified": False,
+            "hides_processes": False,
+            "problem": "",
+            "vitals": {
+                "utilisation": 0.5,
+                "temperature": 60,
+                "power": 300,
+                "power_limit": 575,
+                "power_limit_default": None,
+            },
         }
     ]
     assert status["models"] == xinf("ls", "--json").json

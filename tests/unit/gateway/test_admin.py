@@ -147,6 +147,15 @@ async def test_what_is_wrong_with_devices_is_told_beside_them(desk: Desk) -> Non
     assert (await desk.client.status()).device_problems == ()
 
 
+async def test_what_ails_a_device_that_still_works_is_told_with_its_name(desk: Desk) -> None:
+    device = Device("GPU-1", "cuda", 0, "a GPU", 100, 40, problem="the driver asks for a reset")
+    desk.w.nodes.set("local", NodeStatus("local", (device,)))
+    await settle()
+    status = await desk.client.status()
+    assert status.device_problems == ("cuda:0 (a GPU, GPU-1): the driver asks for a reset",)
+    assert status.devices[0].problem == "the driver asks for a reset"
+
+
 async def test_replicas_show_load_and_progress(desk: Desk) -> None:
     desk.w.start(engine("a/0"), engine("a/1", EngineState.LOADING))
     desk.w.progress.set("local/a/1", Progress("a/1", "a", Step("reading", 1, 2), 3.0))
