@@ -39,14 +39,16 @@ class Weights:
 class Sizes:
     """Widths, in numbers for each token: what a step's peak and LoRA slots are computed from.
 
-    `query` and `key_value` are for all heads of a layer together. `intermediate` is that of a dense
-    layer, `expert_intermediate` that of one expert; `experts_used` of `experts` see a token.
+    `query` is for all `heads` of a layer together, `key_value` for its keys and values together.
+    `intermediate` is that of a dense layer, `expert_intermediate` that of one expert, and
+    `experts_used` of `experts` see a token.
     `vision_width` and `vision_tokens` are those of the vision encoder, tokens before they are
     merged for the language model.
     """
 
     layers: int = 0
     hidden: int = 0
+    heads: int = 0
     query: int = 0
     key_value: int = 0
     intermediate: int = 0

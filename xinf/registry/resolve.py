@@ -1,58 +1,51 @@
 """From a wish to what can be placed: which engine, in which runtime, with how much memory.
 
-Pure: nothing is downloaded or looked at, so a plan never waits. What is not known yet is assumed,
-by name; an engine that turns out larger or smaller tells so once it runs.
+Pure: nothing is downloaded or looked at, so a plan never waits. What the files say is handed in
+once somebody has looked; what is not known yet is assumed, by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.facts import ModelFacts
 from xinf.core.json import JsonValue
+from xinf.core.memory import Alternative, Basis, MemoryShape, Need, Sizing, need
 from xinf.core.models import ModelSpec
-from xinf.registry.families import Known, LLMFamilyV2, find_spec, shipped_families
-from xinf.registry.footprint import (
-    SIM_BYTES,
-    Footprint,
-    VllmWish,
-    llamacpp_footprint,
-    vllm_footprint,
-)
-from xinf.registry.sources import PathSource, PypiSource, Source, parse_source
+from xinf.core.units import format_bytes
+from xinf.core.workload import Workload
+from xinf.registry.alternatives import alternatives
+from xinf.registry.engines import RUNTIMES, choose_engine, impossible, simulated_on
+from xinf.registry.families import Known, find_spec, shipped_families
+from xinf.registry.footprint import SIM_BYTES, assumed_shape, estimate, family_shape
+from xinf.registry.sources import parse_source
+from xinf.registry.wish import Wish, draft_source
 
 Defaults = Mapping[str, Mapping[str, JsonValue]]
 
-# Per engine and kind of device, the runtime that it needs there; the better kind first.
-RUNTIMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "vllm": {"cuda": "vllm-cuda", "cpu": "vllm-cpu"},
-        "llamacpp": {"cpu": "llamacpp-cpu"},
-        "sim": {"cuda": "sim", "cpu": "sim"},
-    }
-)
-DEVICE_KINDS = ("cuda", "cpu")
-# Who loads what, the better one first where both run. A folder (or a repository) holds safetensors,
-# as far as anybody knows who has not looked; llama.cpp can be told to take the GGUF file in it.
-GGUF, FOLDER = "GGUF", "a folder"
-ENGINES_OF_FORMAT: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {GGUF: ("llamacpp", "vllm"), FOLDER: ("vllm", "llamacpp")}
-)
-# Endings of files that are weights; whatever else stands behind a dot belongs to a folder's name.
-WEIGHT_FILES = frozenset({"safetensors", "bin", "pt", "pth", "onnx", "h5", "msgpack", "ggml"})
-# As in configs/default.toml; a caller who has read settings passes its own.
-CONTEXT = 4096
+__all__ = ["RUNTIMES", "Defaults", "Resolved", "defaults_of", "resolve", "sources_of"]
+
+# What the plan decides for itself, and no engine is told.
+PLANNED = frozenset({"parallel"})
+# How long a start takes before weights are read, and how fast they are: from page cache or a quick
+# disk. Only for comparing what an eviction would cost; measured on the CPU, elsewhere assumed.
+START_S: Mapping[str, float] = MappingProxyType({"vllm": 30.0, "llamacpp": 2.0})
+LOAD_BYTES_PER_S = 1e9
+UNSIZED = Sizing(context=0)
+UNJUDGED = Workload(engine="")
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`memory_bytes` is the claim on the device; `context` tokens, None = what the engine finds.
+    """`memory_bytes` is the claim on each device; `context` tokens, None = what the engine finds.
 
     `revision` changes when another content is meant. `why` says what the memory is made of.
-    `source` is what to fetch: a known model may be named by less than that.
+    `source` is what to fetch: a known model may be named by less than that. `shape` and `sizing`
+    are what the memory was computed from, so that other contexts can be; a simulated engine has no
+    shape. `is_pending` = the files have not been looked at, and will be. `args` are what the engine
+    is told beside its settings. `reload_s` is what bringing it back would cost, in seconds.
     """
 
     engine: str
@@ -63,131 +56,130 @@ class Resolved:
     device_kind: str
     why: str
     source: str = ""
+    shape: MemoryShape | None = None
+    sizing: Sizing = UNSIZED
+    is_context_auto: bool = False
+    alternatives: tuple[Alternative, ...] = ()
+    workload: Workload = UNJUDGED
+    args: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    reload_s: float = 0.0
+    is_pending: bool = False
 
 
 def resolve(
     spec: ModelSpec,
     device_kinds: Collection[str],
     engine_defaults: Defaults = MappingProxyType({}),
-    source_bytes: int | None = None,
-    families: tuple[LLMFamilyV2, ...] | None = None,
+    facts: ModelFacts | None = None,
+    draft: ModelFacts | None = None,
 ) -> Resolved:
     """Raises XinfError with the next step where no engine here can serve `spec`.
 
-    `engine_defaults` are settings per engine that the model's own `engine_args` override;
-    `source_bytes` is the size of the model's files, where the caller knows it.
+    `engine_defaults` are settings per engine that the model's own `engine_args` override; `facts`
+    is what its files say, `draft` what those of its draft model do; None = nobody has looked.
     """
     if spec.engine == "sim":
-        return _sim(spec, _place(spec, ("sim",), device_kinds)[1])
+        return _sim(spec, simulated_on(spec, device_kinds))
     source = parse_source(spec.source)
-    known = find_spec(source, shipped_families() if families is None else families)
-    engine, device_kind = _place(spec, _engines(spec, _format(source, known)), device_kinds)
-    args = {**defaults_of(engine, device_kind, engine_defaults), **_plain(spec.engine_args)}
-    if engine == "vllm":
-        context = _at_most(spec.context, known)
-        wish = VllmWish(device_kind, context, spec.dtype, args)
-        footprint = vllm_footprint(wish, known, source_bytes)
-    else:
-        context, footprint = _llamacpp(spec, known, args, source_bytes)
+    known = find_spec(source, shipped_families())
+    engine, kind = choose_engine(spec, source, known, device_kinds)
+    wish = Wish(spec, engine, kind, engine_defaults.get(engine, {}))
+    _check(spec, wish)
+    shape = _shape(wish, known, facts, draft)
+    sizing = wish.sizing(shape)
+    claim = need(shape, sizing)
     whole = known.spec.source if known else spec.source
+    is_pending = known is None and facts is None
     return Resolved(
         engine=engine,
-        runtime=RUNTIMES[engine][device_kind],
+        runtime=RUNTIMES[engine][kind],
         source=whole,
         revision=whole,
-        memory_bytes=footprint.memory_bytes,
-        context=context,
-        device_kind=device_kind,
-        why=footprint.why,
+        memory_bytes=claim.total,
+        context=wish.context(shape),
+        device_kind=kind,
+        why=_why(claim, sizing),
+        shape=shape,
+        sizing=sizing,
+        is_context_auto=wish.is_context_auto(shape),
+        alternatives=() if is_pending else tuple(alternatives(wish, known, facts, sizing)),
+        workload=wish.workload(facts, known),
+        args=wish.args,
+        reload_s=START_S[engine] + (shape.weights + shape.replicated) / LOAD_BYTES_PER_S,
+        is_pending=is_pending or (draft is None and draft_source(spec) is not None),
     )
+
+
+def sources_of(spec: ModelSpec) -> tuple[str, ...]:
+    """What has to be looked at before `spec` is resolved for good, as sources are written.
+
+    Nothing for a simulated model or one that a family describes; raises XinfError SOURCE_INVALID.
+    """
+    if spec.engine == "sim":
+        return ()
+    is_known = find_spec(parse_source(spec.source), shipped_families()) is not None
+    draft = draft_source(spec)
+    return (*(() if is_known else (spec.source,)), *((draft,) if draft else ()))
 
 
 def defaults_of(
     engine: str, device_kind: str, engine_defaults: Defaults
 ) -> Mapping[str, JsonValue]:
-    """The settings of `engine` that hold on `device_kind`: a GPU's memory is the plan's to give."""
+    """The settings of `engine` that it is told on `device_kind`: a GPU's memory is the plan's to
+    give.
+    """
     told = engine_defaults.get(engine, {})
-    if engine == "vllm" and device_kind != "cpu":
-        return {name: value for name, value in told.items() if name != "kv_cache_memory_bytes"}
-    return told
+    if engine != "vllm":
+        return told
+    planned = PLANNED if device_kind == "cpu" else PLANNED | {"kv_cache_memory_bytes"}
+    return {name: value for name, value in told.items() if name not in planned}
 
 
 def _sim(spec: ModelSpec, device_kind: str) -> Resolved:
     declared = spec.sim.memory_bytes if spec.sim else 0
     return Resolved(
         engine="sim",
-        runtime=RUNTIMES["sim"][device_kind],
+        runtime="sim",
         source=spec.source,
         revision="sim",
         memory_bytes=declared or SIM_BYTES,
         context=spec.context,
         device_kind=device_kind,
         why="as declared" if declared else "its own process",
+        sizing=Sizing(context=spec.context or 0, devices=spec.device_count),
+        workload=Workload("sim", devices=spec.device_count),
+        reload_s=spec.sim.load_seconds if spec.sim else 0.0,
     )
 
 
-def _llamacpp(
-    spec: ModelSpec, known: Known | None, args: Mapping[str, JsonValue], source_bytes: int | None
-) -> tuple[int, Footprint]:
+def _check(spec: ModelSpec, wish: Wish) -> None:
+    """Raises XinfError UNSUPPORTED for what the chosen engine cannot do."""
+    if wish.engine != "llamacpp":
+        return
     if spec.dtype != "auto":
-        raise _impossible(spec, f"dtype = {spec.dtype!r}, but a GGUF file has its own", "Remove it")
-    default = args.get("context")
-    wanted = spec.context or (default if isinstance(default, int) else CONTEXT)
-    context = min(wanted, known.family.context) if known else wanted
-    return context, llamacpp_footprint(context, known, args, source_bytes)
+        raise impossible(spec, f"dtype = {spec.dtype!r}, but a GGUF file has its own", "Remove it")
+    if spec.kv_dtype not in ("auto", "float16"):
+        cause = f"kv_dtype = {spec.kv_dtype!r}, but llama.cpp keeps its cache in float16 here"
+        raise impossible(spec, cause, 'Remove it, or set engine = "vllm"')
+    if spec.device_count > 1:
+        cause = f"devices = {spec.device_count}, but llama.cpp runs on one here"
+        raise impossible(spec, cause, 'Remove it, or set engine = "vllm"')
 
 
-def _engines(spec: ModelSpec, file_format: str) -> tuple[str, ...]:
-    """The engines that may serve `spec`, the better one first."""
-    fit = ENGINES_OF_FORMAT.get(file_format)
-    if fit is None:
-        cause = f"no engine of this version loads a single {file_format} file"
-        raise _impossible(spec, cause, "Give a GGUF file, or the whole folder that it lies in")
-    if spec.engine is None:
-        return fit
-    if spec.engine in fit:
-        return (spec.engine,)
-    engines = ", ".join(sorted(RUNTIMES))
-    raise _impossible(spec, f"there is no engine {spec.engine!r}", f"Use one of {engines}")
-
-
-def _format(source: Source, known: Known | None) -> str:
-    """By the name of the file; a package is taken to hold GGUF until it was opened."""
+def _shape(
+    wish: Wish, known: Known | None, facts: ModelFacts | None, draft: ModelFacts | None
+) -> MemoryShape:
     if known is not None:
-        return GGUF if known.spec.format == "gguf" else FOLDER
-    name = source.path.name if isinstance(source, PathSource) else source.file
-    suffix = PurePath(name).suffix.lstrip(".").lower()
-    if suffix == "gguf":
-        return GGUF
-    if suffix in WEIGHT_FILES:
-        return suffix
-    return GGUF if isinstance(source, PypiSource) and not name else FOLDER
+        return family_shape(known, wish.run)
+    if facts is None or facts.problem:
+        return assumed_shape(wish.run)
+    usable = draft if draft is not None and not draft.problem else None
+    return estimate(facts, wish.run, usable)
 
 
-def _place(
-    spec: ModelSpec, engines: tuple[str, ...], device_kinds: Collection[str]
-) -> tuple[str, str]:
-    """The first engine that runs on the best kind of device there is."""
-    for kind in DEVICE_KINDS:
-        for engine in engines:
-            if kind in device_kinds and kind in RUNTIMES[engine]:
-                return engine, kind
-    wanted = ", ".join(dict.fromkeys(kind for engine in engines for kind in RUNTIMES[engine]))
-    found = ", ".join(sorted(device_kinds)) or "none yet"
-    cause = f"{engines[0]} runs on {wanted}, but the devices found are: {found}"
-    raise _impossible(spec, cause, "See `xinf ps`, or choose another engine")
-
-
-def _at_most(asked: int | None, known: Known | None) -> int | None:
-    """No more context than the model was trained for."""
-    return min(asked, known.family.context) if asked and known else asked
-
-
-def _plain(args: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """Settings under names as Python spells them; vLLM takes dashes as well."""
-    return {name.replace("-", "_"): value for name, value in args.items()}
-
-
-def _impossible(spec: ModelSpec, cause: str, next_step: str) -> XinfError:
-    thing = f"model {spec.name!r}"
-    return XinfError(ErrorCode.UNSUPPORTED, thing=thing, cause=cause, next_step=next_step)
+def _why(claim: Need, sizing: Sizing) -> str:
+    """What the memory is made of, in words."""
+    parts = " + ".join(f"{name} {format_bytes(size)}" for name, size in claim.parts())
+    times = f"{sizing.sequences:g} x {sizing.context} tokens"
+    of_what = f" for {times}" if claim.cache and sizing.cache_bytes is None else ""
+    return f"{parts}{of_what}{' (assumed)' if claim.basis is Basis.ASSUMED else ''}"

