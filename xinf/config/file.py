@@ -47,14 +47,19 @@ class TomlFile:
 
 def read_toml(file: Path) -> TomlFile:
     """Raises ConfigInvalid when `file` cannot be read or is not TOML, with the line."""
-    text = _read_text(file)
+    return parse_toml(read_text(file), file)
+
+
+def parse_toml(text: str, file: Path) -> TomlFile:
+    """`text` as if it stood in `file`. Raises ConfigInvalid when it is not TOML, with the line."""
     try:
         return TomlFile(str(file), tomllib.loads(text), key_lines(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigInvalid([_syntax_problem(file, text, str(error))]) from None
 
 
-def _read_text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Raises ConfigInvalid when `file` cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:

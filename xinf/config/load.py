@@ -41,6 +41,13 @@ def load(
 ) -> Loaded:
     """As `load_settings`, and where each value comes from."""
     file = read_toml(paths.config_file) if paths.config_file else TomlFile.empty()
+    return load_over(file, environ, overrides)
+
+
+def load_over(
+    file: TomlFile, environ: Mapping[str, str], overrides: Mapping[str, str] = NO_OVERRIDES
+) -> Loaded:
+    """As `load`, with a file that was read already, or was never written."""
     flags, unreadable = read_flags(overrides)
     environment = read_environment(environ, file.model_names)
     layer = lay_over([read_defaults(), file.layer("file"), environment, flags])

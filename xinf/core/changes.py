@@ -73,3 +73,18 @@ class Preview:
     def fits(self) -> bool:
         """Whether everything has a place or may get one without a change of settings."""
         return all(entry.may_fit_later for entry in self.unplaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a config file would change.
+
+    `file` is where it was read from, empty where there is none and defaults alone were looked at.
+    `misfits` are the models that should be up with it and have no place; `waiting` are changed
+    settings that only the next start would apply.
+    """
+
+    preview: Preview
+    file: str = ""
+    misfits: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from xinf.core.models import ModelIntent, ModelSpec, declare
 from xinf.meta.records import Records
@@ -25,3 +25,15 @@ async def declare_models(records: Records, specs: Iterable[ModelSpec]) -> None:
             return None if after.is_empty else after
 
         await records.models.update(name, say)
+
+
+def with_declared(
+    standing: Mapping[str, ModelIntent], specs: Iterable[ModelSpec]
+) -> dict[str, ModelIntent]:
+    """What `declare_models` would make of `standing`; writes nothing."""
+    declared = {spec.name: spec for spec in specs}
+    after = {
+        name: declare(standing.get(name, ModelIntent()), declared.get(name))
+        for name in {*standing, *declared}
+    }
+    return {name: intent for name, intent in after.items() if not intent.is_empty}

@@ -13,13 +13,14 @@ from typing import Any
 
 from xinf.agent.wake import Wake
 from xinf.core.clock import Clock
+from xinf.core.models import ModelIntent
 from xinf.core.placement import PlacementPlan, ReplicaAssignment
 from xinf.daemon.picture import Picture
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import CURRENT_PLAN, Records
 from xinf.meta.store import Delete, Operation
 from xinf.scheduler.plan import plan
-from xinf.scheduler.snapshot import PlanPolicy
+from xinf.scheduler.snapshot import ClusterSnapshot, PlanPolicy
 
 log = logging.getLogger("xinf.plan")
 
@@ -57,8 +58,8 @@ class Planner:
 
     async def look(self) -> PlacementPlan:
         """One turn: decide, and write what changed."""
-        before = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
-        snapshot = self.picture.snapshot(before)
+        snapshot = await self.snapshot()
+        before = snapshot.current
         after = plan(snapshot, self.policy)
         standing = await self._records.assignments.list()
         operations = list(self._changes(before, after, standing))
@@ -67,6 +68,11 @@ class Planner:
             for entry in after.unplaced:
                 log.warning("%s has no place: %s", entry.replica, entry.reason)
         return after
+
+    async def snapshot(self, intents: Mapping[str, ModelIntent] | None = None) -> ClusterSnapshot:
+        """All that the next plan depends on now, or would with other `intents`."""
+        current = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
+        return self.picture.snapshot(current, intents)
 
     def _changes(
         self,

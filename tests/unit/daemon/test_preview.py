@@ -1,0 +1,152 @@
+"""What a file would change: worked out on real records by the real planner, without a process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.clock import VirtualClock
+from tests.support.store import records
+from xinf.config.source import ConfigSource, Reading
+from xinf.core.changes import Action, Outlook, Preview
+from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.models import Activation, ModelIntent, ModelSpec, Override, SimSpec
+from xinf.core.nodes import Device, NodeStatus, Sighting
+from xinf.core.placement import Obstacle, Unplaced
+from xinf.core.units import GIB
+from xinf.daemon.planner import Planner
+from xinf.daemon.preview import Previews, misfits, planner_alone, preview_alone
+from xinf.meta.records import Records
+
+GPU = Device("GPU-a", "cuda", 0, "NVIDIA A", 32 * GIB, 0)
+
+
+def model(name: str, gib: int, more: str = "") -> str:
+    text = f'[models.{name}]\nengine = "sim"\nactivation = "preload"\n{more}'
+    return f'{text}[models.{name}.sim]\nmemory = "{gib}GiB"\n'
+
+
+def read(root: Path, text: str) -> Reading:
+    return ConfigSource({"HOME": str(root)}, root).read_as(text, root / "xinf.toml")
+
+
+def told(found: Outlook) -> list[tuple[Action, str]]:
+    return [(change.action, change.replica) for change in found.preview.changes]
+
+
+@asynccontextmanager
+async def planned(reading: Reading) -> AsyncIterator[tuple[Planner, Records]]:
+    """A planner that has put `reading` into force on one GPU."""
+    clock = VirtualClock()
+    async with records(clock) as store:
+        await store.nodes.put("local", NodeStatus("local", (GPU,)))
+        for spec in reading.settings.model_specs():
+            await store.models.put(spec.name, ModelIntent(declared=spec))
+        planner = planner_alone(reading, store, clock)
+        loops = [asyncio.ensure_future(mirror.run()) for mirror in planner.mirrors]
+        await planner.picture.synced()
+        await planner.look()
+        yield planner, store
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def alone(root: Path, text: str, kept: Mapping[str, ModelIntent] | None = None) -> Outlook:
+    return await preview_alone(read(root, text), Sighting((GPU,)), kept or {}, VirtualClock())
+
+
+async def test_where_nothing_runs_all_that_is_wanted_would_be_started(tmp_path: Path) -> None:
+    found = await alone(tmp_path, model("a", 10) + model("b", 4))
+    assert told(found) == [(Action.START, "a/0"), (Action.START, "b/0")]
+    assert [change.bytes for change in found.preview.changes] == [10 * GIB, 4 * GIB]
+    (balance,) = found.preview.devices
+    assert (balance.id, balance.before, balance.after) == ("cuda:0", 0, 14 * GIB)
+    assert found.file == str(tmp_path / "xinf.toml")
+    assert found.misfits == ()
+
+
+async def test_what_was_launched_before_is_counted_where_nothing_runs(tmp_path: Path) -> None:
+    launched = ModelSpec("c", engine="sim", sim=SimSpec(memory_bytes=GIB))
+    off = ModelIntent(
+        declared=ModelSpec("a", engine="sim", sim=SimSpec(memory_bytes=10 * GIB)),
+        override=Override.TERMINATE,
+    )
+    found = await alone(tmp_path, model("b", 4), {"c": ModelIntent(launched=launched), "a": off})
+    assert told(found) == [(Action.START, "b/0"), (Action.START, "c/0")]
+
+
+async def test_what_never_fits_is_named_with_its_arithmetic(tmp_path: Path) -> None:
+    found = await alone(tmp_path, model("a", 40))
+    assert found.misfits == ("a",)
+    (entry,) = found.preview.unplaced
+    assert (entry.model, entry.needs_bytes) == ("a", 40 * GIB)
+    assert "40.0 GiB" in entry.reason
+    assert not found.preview.fits
+
+
+async def test_an_edit_touches_what_it_changes_and_nothing_else(tmp_path: Path) -> None:
+    start = read(tmp_path, model("a", 10) + model("b", 4))
+    async with planned(start) as (planner, store):
+        before = await store.store.list_prefix("")
+        text = model("a", 12) + model("c", 2)
+        found = await Previews(planner, start).preview(text, tmp_path / "new.toml")
+        assert await store.store.list_prefix("") == before
+    assert told(found) == [
+        (Action.STOP, "b/0"),
+        (Action.RESIZE, "a/0"),
+        (Action.START, "c/0"),
+    ]
+    assert (found.preview.devices[0].before, found.preview.devices[0].after) == (
+        14 * GIB,
+        14 * GIB,
+    )
+
+
+async def test_the_same_file_changes_nothing(tmp_path: Path) -> None:
+    text = model("a", 10)
+    async with planned(read(tmp_path, text)) as (planner, _):
+        found = await Previews(planner, read(tmp_path, text)).preview(text, tmp_path / "x.toml")
+    assert found.preview.is_empty
+    assert found.preview.untouched == ("a",)
+
+
+async def test_what_only_a_restart_applies_is_told_and_not_reckoned_with(tmp_path: Path) -> None:
+    start = read(tmp_path, model("a", 10))
+    async with planned(start) as (planner, _):
+        text = model("a", 10) + '[memory]\nreserve = "30GiB"\n'
+        found = await Previews(planner, start).preview(text, tmp_path / "x.toml")
+    assert found.waiting == ("memory.reserve",)
+    assert found.preview.is_empty
+
+
+async def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path) -> None:
+    start = read(tmp_path, model("a", 10))
+    async with planned(start) as (planner, _):
+        with pytest.raises(XinfError) as refused:
+            await Previews(planner, start).preview("[modls]\n", tmp_path / "x.toml")
+    assert refused.value.code is ErrorCode.CONFIG_INVALID
+    assert "x.toml:1" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "activation", "is_misfit"),
+    [
+        (Obstacle.TOO_LARGE, Activation.ON_DEMAND, True),
+        (Obstacle.NO_ROOM, Activation.PRELOAD, True),
+        (Obstacle.NO_ROOM, Activation.AUTO, False),
+        (Obstacle.ON_DEMAND, Activation.ON_DEMAND, False),
+        (Obstacle.UNKNOWN_SIZE, Activation.PRELOAD, False),
+    ],
+)
+def test_a_misfit_is_what_should_be_up_and_has_no_place(
+    obstacle: Obstacle, activation: Activation, is_misfit: bool
+) -> None:
+    entry = Unplaced("a/0", "a", 1, 0, "because", obstacle)
+    intents = {"a": ModelIntent(declared=ModelSpec("a", activation=activation))}
+    found = tuple(misfits(Preview(unplaced=(entry,)), intents))
+    assert found == (("a",) if is_misfit else ())
