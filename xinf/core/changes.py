@@ -88,3 +88,11 @@ class Outlook:
     file: str = ""
     misfits: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The config file that is followed now, and where what it said before is kept; empty = none."""
+
+    file: str
+    kept: str = ""
