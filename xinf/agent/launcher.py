@@ -15,10 +15,11 @@ import subprocess
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from xinf.agent.options import Birth, engine_env, rule_lines, shim_options
 from xinf.agent.process import kill_session, read_stat, wait_exit
 from xinf.agent.shim_files import (
     StatusFile,
@@ -30,7 +31,6 @@ from xinf.agent.shim_files import (
 )
 from xinf.core.clock import Clock
 from xinf.core.engines import EngineIdentity
-from xinf.core.json import JsonValue
 from xinf.core.placement import ReplicaAssignment
 
 # How long after SIGKILL the kernel may take to tear a process down, device memory included.
@@ -129,7 +129,8 @@ class LocalLauncher:
         self._socket_dir.mkdir(mode=0o700, exist_ok=True)
         private.mkdir(mode=0o700, exist_ok=True)
         config = config_of(socket)
-        write_private(config, json.dumps(_options(assignment, launch, instance, private)))
+        birth = Birth(instance, launch.model_path, private, launch.orphan_lease_s)
+        write_private(config, json.dumps(shim_options(assignment, birth)))
         log = self._log_dir / f"{assignment.replica.replace('/', '-')}.log"
         argv = [str(launch.python), "-P", "-m", "xinf.shim"]
         child = _spawn(
@@ -212,37 +213,19 @@ def _private_name(replica: str) -> str:
     return PRIVATE_PREFIX + uuid.uuid5(uuid.NAMESPACE_OID, replica).hex[:INSTANCE_DIGITS]
 
 
-def _options(
-    assignment: ReplicaAssignment, launch: Launch, instance: str, private: Path
-) -> dict[str, JsonValue]:
-    config = asdict(assignment.config)
-    return {
-        "engine": config["engine"],
-        "instance": instance,
-        "source": launch.model_path,
-        "served_names": list(assignment.config.served_names),
-        "context": assignment.config.context,
-        "dtype": assignment.config.dtype,
-        "memory_bytes": assignment.memory_bytes,
-        "args": config["args"],
-        "orphan_lease_seconds": launch.orphan_lease_s,
-        "private_dir": str(private),
-    }
-
-
 def _spawn(
     argv: list[str], assignment: ReplicaAssignment, launch: Launch, log: Path
 ) -> subprocess.Popen[bytes]:
     env = {
-        **os.environ,
-        **launch.visible_env,
-        **assignment.config.env,
+        **engine_env(assignment, launch.visible_env, os.environ),
         "PYTHONPATH": str(launch.import_path),
         "PYTHONUNBUFFERED": "1",
     }
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
+        for line in rule_lines(assignment, os.environ):
+            os.write(descriptor, f"{line}\n".encode())
         return subprocess.Popen(
             argv,
             env=env,

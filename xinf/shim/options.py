@@ -68,6 +68,8 @@ def _engine_options(config: Mapping[str, object]) -> EngineOptions:
         context=_take(config, "context", (int, type(None)), None),
         dtype=_take(config, "dtype", str, "auto"),
         memory_bytes=_take(config, "memory_bytes", int, 0),
+        devices=_take(config, "devices", int, 1),
+        cache_bytes=_take(config, "cache_bytes", (int, type(None)), None),
         args=_take(config, "args", dict, {}),
     )
 

@@ -15,6 +15,7 @@ from tests.support.engines import assignment
 from xinf.agent.launcher import Launch, LocalLauncher
 from xinf.agent.process import session_members
 from xinf.clock import SystemClock
+from xinf.core.placement import AppliedRule
 
 SHIM = """
 import json, os, signal, sys, time
@@ -131,3 +132,16 @@ async def test_a_launch_that_is_cancelled_leaves_nothing(home: Home) -> None:
 async def test_an_interpreter_that_is_not_there_is_an_error_of_the_system(home: Home) -> None:
     with pytest.raises(OSError, match="python"):
         await home.launcher.launch(assignment(), replace(home.launch, python=Path("/no/python")))
+
+
+async def test_rules_are_in_the_environment_and_said_in_the_engine_s_log(home: Home) -> None:
+    rule = AppliedRule("r", "it must be.", args={"x": 1}, env={"RULED": "1"})
+    shim = await home.launcher.launch(replace(assignment(), rules=(rule,)), home.launch)
+    try:
+        await until_ready(shim)
+        environ = Path(f"/proc/{shim.identity.pid}/environ").read_bytes().split(b"\0")
+        assert b"RULED=1" in environ
+        (log,) = home.logs.iterdir()
+        assert log.read_text().startswith("xinf sets x = 1, RULED = 1: it must be. (rule r)\n")
+    finally:
+        await shim.destroy()

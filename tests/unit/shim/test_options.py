@@ -14,6 +14,8 @@ GOOD: dict[str, Any] = {
     "context": 2048,
     "dtype": "auto",
     "memory_bytes": 7,
+    "devices": 2,
+    "cache_bytes": 3,
     "args": {"x": 1},
     "orphan_lease_seconds": 600,
     "private_dir": "/p",
@@ -32,12 +34,14 @@ def test_a_config_file_becomes_options(tmp_path: Path) -> None:
     assert options.engine.served_names == ("a", "b")
     assert options.engine.context == 2048
     assert options.engine.args == {"x": 1}
+    assert (options.engine.devices, options.engine.cache_bytes) == (2, 3)
 
 
 def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     named = ("engine", "instance", "served_names", "private_dir")
     options = read_options(write(tmp_path, {name: GOOD[name] for name in named}))
     assert options.engine.context is None
+    assert (options.engine.devices, options.engine.cache_bytes) == (1, None)
     assert options.orphan_lease_seconds == 0
 
 
@@ -50,6 +54,8 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         {"context": "2048"},
         {"context": True},
         {"memory_bytes": 1.5},
+        {"devices": None},
+        {"cache_bytes": "1GiB"},
         {"args": []},
         {"orphan_lease_seconds": "10m"},
     ],

@@ -3,6 +3,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xinf.shim.backends.base import EngineOptions
 from xinf.shim.backends.vllm.settings import (
@@ -11,6 +13,7 @@ from xinf.shim.backends.vllm.settings import (
     Machine,
     check_source,
     parse,
+    share,
     tidy,
 )
 from xinf.shim.options import BadOptions
@@ -30,6 +33,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--max-num-seqs", type=int)
     made.add_argument("--kv-cache-memory-bytes", type=int)
     made.add_argument("--gpu-memory-utilization", type=float, default=0.92)
+    made.add_argument("--kv-cache-dtype", default="auto")
+    made.add_argument("--tensor-parallel-size", type=int, default=1)
+    made.add_argument("--pipeline-parallel-size", type=int, default=1)
     made.add_argument("--scheduling-policy", default="fcfs")
     made.add_argument("--enable-prompt-tokens-details", action=argparse.BooleanOptionalAction)
     made.add_argument("--enforce-eager", action=argparse.BooleanOptionalAction, default=False)
@@ -45,6 +51,8 @@ def parsed(
     context: int | None = None,
     dtype: str = "auto",
     memory_bytes: int = 0,
+    devices: int = 1,
+    cache_bytes: int | None = None,
     **args: object,
 ) -> argparse.Namespace:
     options = EngineOptions(
@@ -56,6 +64,8 @@ def parsed(
         context=context,
         dtype=dtype,
         memory_bytes=memory_bytes,
+        devices=devices,
+        cache_bytes=cache_bytes,
         args=args,
     )
     made = parser()
@@ -95,6 +105,55 @@ def test_on_a_gpu_the_share_of_its_memory_is_the_planned_claim() -> None:
         parsed(GPU, memory_bytes=8 * GIB, gpu_memory_utilization=0.5).gpu_memory_utilization == 0.5
     )
     assert parsed(GPU).gpu_memory_utilization == 0.92
+
+
+def test_the_cache_of_the_plan_is_told_with_a_share_that_the_start_up_check_can_pass() -> None:
+    args = parsed(GPU, memory_bytes=9 * GIB, cache_bytes=4 * GIB)
+    assert args.kv_cache_memory_bytes == 4 * GIB
+    # Of the 9 GiB some are held already when vLLM looks what is free.
+    assert args.gpu_memory_utilization == 0.25
+    small = parsed(GPU, memory_bytes=GIB // 2, cache_bytes=GIB // 4)
+    assert 0 < small.gpu_memory_utilization < 0.001
+
+
+def test_the_user_s_own_words_about_memory_win_over_the_plan() -> None:
+    cache = parsed(GPU, memory_bytes=9 * GIB, cache_bytes=4 * GIB, kv_cache_memory_bytes=GIB)
+    assert (cache.kv_cache_memory_bytes, cache.gpu_memory_utilization) == (GIB, 0.25)
+    own = parsed(GPU, memory_bytes=9 * GIB, cache_bytes=4 * GIB, gpu_memory_utilization=0.5)
+    # With a size of the cache vLLM would pass over the share that was asked for.
+    assert (own.kv_cache_memory_bytes, own.gpu_memory_utilization) == (None, 0.5)
+
+
+def test_on_a_cpu_the_cache_is_what_the_plan_says_if_it_does() -> None:
+    assert parsed(cache_bytes=3 * GIB).kv_cache_memory_bytes == 3 * GIB
+
+
+@given(st.integers(0, 2**40), st.integers(1, 2**40))
+def test_a_share_is_above_nothing_at_most_all_and_never_less_than_is_meant(
+    size: int, total: int
+) -> None:
+    taken = share(size, total)
+    assert 0 < taken <= 1
+    assert taken * total >= min(size, total) * (1 - 1e-12)
+    assert taken * total <= size + total / 1000
+    assert float(f"{taken:.4f}") == taken
+
+
+def test_shares_of_engines_that_fill_a_device_are_not_rounded_to_more_than_its_reserve() -> None:
+    total = 32_607 * 1024**2
+    sizes = [total // 7] * 7
+    assert sum(share(size, total) for size in sizes) * total < total + 32 * 1024**2
+
+
+def test_several_devices_share_the_model_unless_the_user_divides_it() -> None:
+    assert parsed(GPU, devices=1).tensor_parallel_size == 1
+    assert parsed(GPU, devices=4).tensor_parallel_size == 4
+    own = parsed(GPU, devices=4, **{"pipeline-parallel-size": 4})
+    assert (own.tensor_parallel_size, own.pipeline_parallel_size) == (1, 4)
+
+
+def test_the_format_of_the_cache_is_an_argument_like_others() -> None:
+    assert parsed(GPU, kv_cache_dtype="fp8").kv_cache_dtype == "fp8"
 
 
 def test_every_shape_of_argument_arrives_as_it_is() -> None:

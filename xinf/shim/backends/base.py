@@ -17,7 +17,9 @@ class EngineOptions:
     """What the control plane told this shim about its engine (the file behind `--config`).
 
     `source` is a file or folder on disk, empty for `sim`. `context` is tokens a request may use,
-    None = what the model allows. `memory_bytes` is the planned claim. `args` are the engine's own.
+    None = what the model allows. `devices` is how many share the model, `memory_bytes` the planned
+    claim on each of them, `cache_bytes` the part of it that is for the KV cache (None = whatever is
+    left). `args` are the engine's own.
     `private_dir` is a 0700 directory of this shim alone, for sockets and scratch files; keep names
     in it short, a socket path may have 107 bytes.
     """
@@ -30,6 +32,8 @@ class EngineOptions:
     context: int | None = None
     dtype: str = "auto"
     memory_bytes: int = 0
+    devices: int = 1
+    cache_bytes: int | None = None
     args: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -54,7 +58,9 @@ class BackendInfo:
 
 @dataclass(frozen=True, slots=True)
 class BackendLoad:
-    """What the engine is doing now. `stalled_seconds` as in the protocol's Load."""
+    """What the engine is doing now. `memory_bytes` is what it holds on all its devices together,
+    0 = it does not know; `stalled_seconds` as in the protocol's Load.
+    """
 
     running: int = 0
     waiting: int = 0

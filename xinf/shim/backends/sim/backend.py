@@ -63,7 +63,9 @@ class SimBackend:
         self._options = options
         self._sim = sim_options(options.args)
         self._cache = BlockCache(self._sim.kv_blocks, self._sim.block_size)
-        self._memory_bytes = self._sim.memory_bytes or options.memory_bytes
+        # Declared is what it takes on each device; it tells what it holds on all of them.
+        each = self._sim.memory_bytes or options.memory_bytes
+        self._memory_bytes = each * options.devices
         self._context = min(options.context or CONTEXT, self._sim.kv_blocks * self._sim.block_size)
         _pretend_to_load(self._sim.load_seconds, report)
         count_load(Path(options.private_dir), self._sim.fail_load_times)

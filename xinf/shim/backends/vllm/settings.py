@@ -17,6 +17,12 @@ from xinf.shim.options import BadOptions
 GIB = 1024**3
 # vLLM would take nearly all memory of the machine for its cache; a GPU's it may have.
 CPU_KV_BYTES = GIB
+# CUDA and NCCL hold this much, or less, of an engine's claim before vLLM looks what is free.
+CONTEXT_BYTES = GIB
+# vLLM takes a share of a device's memory; finer than this it need not be, and never nothing.
+SHARE_STEPS = 10_000
+# How a model is divided is the user's own business once one of these is said.
+PARALLEL = frozenset({"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"})
 # "The most that fits": vLLM looks how much context its memory allows.
 AUTO_CONTEXT = -1
 
@@ -64,7 +70,8 @@ def parse(
     options: EngineOptions, parser: ArgumentParser, known: Mapping[str, Action], machine: Machine
 ) -> Namespace:
     """The settings for `options`. Raises BadOptions naming the argument that cannot be."""
-    args = {**choices(options, machine), **_checked(options.args, known)}
+    own = _checked(options.args, known)
+    args = {**choices(options, machine, own), **own}
     parser.error = _refuse  # argparse's own would end the process and say nothing to anybody
     return parser.parse_args(list(command_line(options, args, known)))
 
@@ -77,8 +84,10 @@ def check_source(source: Path) -> None:
         raise BadOptions(f"there is no model in {source}: it has no {CONFIGS[0]}")
 
 
-def choices(options: EngineOptions, machine: Machine) -> dict[str, object]:
-    """Where xinf's choice differs from vLLM's; an engine argument wins."""
+def choices(
+    options: EngineOptions, machine: Machine, own: Mapping[str, object]
+) -> dict[str, object]:
+    """Where xinf's choice differs from vLLM's; an engine argument, one of `own`, wins."""
     chosen: dict[str, object] = {
         "enable_prompt_tokens_details": True,
         # Under vLLM's default a request's priority would be taken and ignored.
@@ -90,16 +99,41 @@ def choices(options: EngineOptions, machine: Machine) -> dict[str, object]:
             "publisher": "zmq",
             "endpoint": machine.kv_endpoint,
         }
+    if options.devices > 1 and not PARALLEL & own.keys():
+        chosen["tensor_parallel_size"] = options.devices
     if machine.is_cpu:
         # Compiling takes more than a minute of every start, and needs a compiler on the machine.
         chosen["enforce_eager"] = True
-        chosen["kv_cache_memory_bytes"] = CPU_KV_BYTES
-    elif options.memory_bytes and machine.device_bytes:
-        # Exactly the planned claim. Also with an explicit cache size vLLM compares this share with
-        # what is free, and its default would refuse a second engine on the same device.
-        share = min(1.0, options.memory_bytes / machine.device_bytes)
-        chosen["gpu_memory_utilization"] = round(share, 4)
+        chosen["kv_cache_memory_bytes"] = options.cache_bytes or CPU_KV_BYTES
+    else:
+        chosen |= _memory(options, machine, own)
     return chosen
+
+
+def _memory(
+    options: EngineOptions, machine: Machine, own: Mapping[str, object]
+) -> dict[str, object]:
+    """The plan's numbers for one device of several engines.
+
+    With a size for its cache vLLM measures nothing, and so is not misled by an engine that starts
+    or ends beside it. But it still compares a share of the device with what is free there, and its
+    default would refuse a second engine. Without a size, that share is all it may take.
+    """
+    chosen: dict[str, object] = {}
+    if options.cache_bytes and "gpu_memory_utilization" not in own:
+        chosen["kv_cache_memory_bytes"] = options.cache_bytes
+    if options.memory_bytes and machine.device_bytes:
+        asked = options.memory_bytes
+        if chosen or own.get("kv_cache_memory_bytes"):
+            asked = max(asked - CONTEXT_BYTES, 0)
+        chosen["gpu_memory_utilization"] = share(asked, machine.device_bytes)
+    return chosen
+
+
+def share(size: int, total: int) -> float:
+    """`size` of `total` bytes as vLLM takes it: above 0, at most 1, never less than is meant."""
+    steps = -(-size * SHARE_STEPS // total)
+    return min(max(steps, 1), SHARE_STEPS) / SHARE_STEPS
 
 
 def command_line(
