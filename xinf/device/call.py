@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class BoundedCall(Generic[_T]):
-    """`call` blocks. Used by one task."""
+    """`call` blocks. Used by one task at a time."""
 
     def __init__(self, call: Callable[[], _T], clock: Clock, name: str) -> None:
         self._call = call

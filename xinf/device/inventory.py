@@ -108,13 +108,13 @@ class _Lookout:
         self._known: set[str] = set()
 
     async def look(self) -> Sighting:
-        patience_s, self._patience_s = self._patience_s, LOOK_S
         try:
-            seen = await self._call.within(patience_s)
+            seen = await self._call.within(self._patience_s)
         except TimeoutError:
             seen = self._unseen("their driver does not answer")
         except OSError as error:
             seen = self._unseen(str(error))
+        self._patience_s = LOOK_S
         self._last = seen.devices
         present = {device.uuid for device in seen.devices}
         self._known |= present

@@ -136,6 +136,21 @@ async def test_the_first_look_may_take_longer_for_cards_that_sleep() -> None:
     assert seen.problems == ("red devices cannot be asked: their driver does not answer",)
 
 
+async def test_who_gives_up_on_the_first_look_leaves_its_patience_to_the_next() -> None:
+    clock, red = VirtualClock(), Cards("red", 1)
+    red.answers.clear()
+    machine = inventory(red, clock=clock)
+    impatient = asyncio.ensure_future(machine.sample())
+    await settle()
+    impatient.cancel()
+    await settle()
+    try:
+        seen = await sampled(machine, clock, FIRST_LOOK_S, not_before=LOOK_S)
+    finally:
+        red.answers.set()
+    assert "does not answer" in seen.problems[0]
+
+
 async def sampled(
     machine: Inventory, clock: VirtualClock, seconds: float, not_before: float = 0.0
 ) -> Sighting:
