@@ -40,12 +40,7 @@ def address(bus_id: str) -> str | None:
 
 
 def _whole(card: Card, host: Host, numa_node: int | None) -> Device:
-    if card.memory is None:
-        total, used, gap = host.memory.total, host.memory.total - host.memory.available, 0
-    else:
-        # What processes hold and what the driver keeps for itself: neither can be had.
-        total, used = card.memory.total, card.memory.total - card.memory.free
-        gap = used - (used if card.memory.reserved is None else card.memory.reserved)
+    total, used, by_processes = _memory(card, host)
     return Device(
         uuid=card.uuid,
         kind=KIND,
@@ -61,13 +56,25 @@ def _whole(card: Card, host: Host, numa_node: int | None) -> Device:
         dtypes=dtypes(card.compute_capability),
         bus_id=address(card.bus_id),
         numa_node=numa_node,
-        hides_processes=are_hidden(card.processes, gap),
+        hides_processes=are_hidden(card.processes, by_processes),
         is_unified=card.memory is None,
         has_display=card.has_display,
         has_persistence=card.has_persistence,
         problem=card.problem,
         vitals=card.vitals,
     )
+
+
+def _memory(card: Card, host: Host) -> tuple[int, int, int]:
+    """Bytes in all, those that cannot be had, and how many of these processes must hold."""
+    if card.memory is None:
+        # Held by whatever runs on the machine, of which the driver lists what uses the GPU only.
+        used = host.memory.total - host.memory.available
+        return host.memory.total, used, used
+    # What the driver keeps for itself cannot be had either.
+    used = card.memory.total - card.memory.free
+    reserved = used if card.memory.reserved is None else card.memory.reserved
+    return card.memory.total, used, used - reserved
 
 
 def _part(part: Slice, whole: Device, card: Card) -> Device:
