@@ -15,6 +15,7 @@ from xinf.device.musa import MOORE_THREADS
 from xinf.device.npu import ASCEND
 from xinf.device.rocm import RocmBackend
 from xinf.device.tooled import ToolBackend
+from xinf.device.xpu import XpuBackend
 
 
 def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
@@ -26,6 +27,7 @@ def all_backends(clock: Clock) -> tuple[DeviceBackend, ...]:
         CudaBackend(),
         RocmBackend(),
         DcuBackend(),
+        XpuBackend(clock.now),
         ToolBackend(ASCEND, clock.now),
         ToolBackend(CAMBRICON, clock.now),
         ToolBackend(ENFLAME, clock.now),

@@ -22,14 +22,14 @@ from xinf.device.pci import AMD
 # precision support" for ROCm 7, and for gfx12 and MX formats what vLLM 0.32 asks for.
 _PLAIN = ("float32", "float16", "int8")
 _USUAL = ("bfloat16", *_PLAIN)
-_FP8 = (*_USUAL, "fp8_e4m3", "fp8_e5m2")
+_FP8 = (*_USUAL, "fp8")
 _DTYPES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("gfx950", (*_FP8, "mxfp4")),
+    ("gfx950", (*_FP8, "fp4")),
     ("gfx94", _FP8),
     ("gfx90a", _USUAL),
     ("gfx908", _USUAL),
     ("gfx90", _PLAIN),
-    ("gfx125", (*_FP8, "mxfp4")),
+    ("gfx125", (*_FP8, "fp4")),
     ("gfx12", _FP8),
     ("gfx11", _USUAL),
     ("gfx10", _PLAIN),

@@ -34,11 +34,12 @@ _T = TypeVar("_T")
 
 class Tool:
     """The program `name`, found on PATH. Blocks its caller for at most `limit_s` and a little.
-    Used by one thread.
+    Sentences call it by its `title` if that says more. Used by one thread.
     """
 
-    def __init__(self, name: str, limit_s: float = LIMIT_S) -> None:
-        self._name = name
+    def __init__(self, name: str, limit_s: float = LIMIT_S, title: str = "") -> None:
+        self._path = name
+        self._name = title or name
         self._limit_s = limit_s
         self._late: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +49,7 @@ class Tool:
         Raises OSError with a sentence when it is missing, fails, or is late; then its whole process
         group is killed. One that cannot even be killed is not started a second time.
         """
-        path = shutil.which(self._name)
+        path = shutil.which(self._path)
         if path is None:
             raise FileNotFoundError(f"{self._name} is not installed, or not on PATH")
         if self._late is not None and self._late.poll() is None:
@@ -75,12 +76,15 @@ class Tool:
 
 class Remembered(Generic[_T]):
     """What `ask` returned or raised (OSError), for as long as it holds: until what it was asked
-    about changes, or for REMEMBERED_S. `now` is monotonic seconds. Used by one thread.
+    about changes, or for `age_s`. `now` is monotonic seconds. Used by one thread.
     """
 
-    def __init__(self, ask: Callable[[], _T], now: Callable[[], float]) -> None:
+    def __init__(
+        self, ask: Callable[[], _T], now: Callable[[], float], age_s: float = REMEMBERED_S
+    ) -> None:
         self._ask = ask
         self._now = now
+        self._age_s = age_s
         self._told: tuple[object, float, _T | OSError] | None = None
 
     def get(self, about: object) -> _T:
@@ -89,7 +93,7 @@ class Remembered(Generic[_T]):
         Raises OSError as `ask` does. A tool that hangs is not asked at every look either.
         """
         told = self._told
-        if told is None or told[0] != about or self._now() - told[1] >= REMEMBERED_S:
+        if told is None or told[0] != about or self._now() - told[1] >= self._age_s:
             answer = self._answer()
             told = self._told = (about, self._now(), answer)
         if isinstance(told[2], OSError):

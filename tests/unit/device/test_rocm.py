@@ -16,13 +16,13 @@ def looked(machine: KfdMachine) -> RocmBackend:
 @pytest.mark.parametrize(
     ("arch", "has", "has_not"),
     [
-        ("gfx906", {"float16", "int8"}, {"bfloat16", "fp8_e4m3"}),
-        ("gfx90a", {"bfloat16"}, {"fp8_e4m3"}),
-        ("gfx942", {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, {"mxfp4"}),
-        ("gfx950", {"fp8_e4m3", "mxfp4"}, set()),
+        ("gfx906", {"float16", "int8"}, {"bfloat16", "fp8"}),
+        ("gfx90a", {"bfloat16"}, {"fp8"}),
+        ("gfx942", {"bfloat16", "fp8"}, {"fp4"}),
+        ("gfx950", {"fp8", "fp4"}, set()),
         ("gfx1030", {"float16"}, {"bfloat16"}),
-        ("gfx1100", {"bfloat16", "float16"}, {"fp8_e4m3"}),
-        ("gfx1201", {"bfloat16", "fp8_e4m3"}, {"mxfp4"}),
+        ("gfx1100", {"bfloat16", "float16"}, {"fp8"}),
+        ("gfx1201", {"bfloat16", "fp8"}, {"fp4"}),
     ],
 )
 def test_number_formats_go_with_the_architecture(
