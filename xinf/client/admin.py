@@ -20,8 +20,10 @@ from yarl import URL
 
 from xinf.client import views
 from xinf.client.errors import error_from, not_running, timed_out, unreadable
+from xinf.core.changes import Applied, Outlook
 from xinf.core.json import JsonObject, JsonValue
 from xinf.core.views import ModelView, ReplicaView
+from xinf.core.why import Explanation
 from xinf.meta.events import EventQuery, Recorded
 
 # The daemon answers from memory, or after one durable write: seconds mean that it hangs.
@@ -85,6 +87,18 @@ class AdminClient:
         """
         wish: dict[str, JsonValue] = {"hurry": hurry, **({"restart": True} if restart else {})}
         return (await self._ask("POST", "shutdown", views.ENDING, wish)).pid
+
+    async def plan(self, text: str, file: Path) -> Outlook:
+        """What would change if `text` were in `file`, in force; raises CONFIG_INVALID."""
+        return await self._ask("POST", "plan", views.OUTLOOK, {"text": text, "file": str(file)})
+
+    async def apply(self, text: str, file: Path) -> Applied:
+        """Make `text`, which stands in `file`, the config file; raises CONFIG_INVALID."""
+        return await self._ask("POST", "apply", views.APPLIED, {"text": text, "file": str(file)})
+
+    async def why(self, name: str) -> Explanation:
+        """All that is known of a model; raises NOT_FOUND."""
+        return await self._ask("GET", f"why/{quote(name, safe='')}", views.EXPLANATION)
 
     async def events(self, query: EventQuery) -> tuple[Recorded, ...]:
         """What happened, oldest first."""

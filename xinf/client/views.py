@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from xinf.core.changes import Applied, Outlook
 from xinf.core.events import Event
 from xinf.core.views import DeviceView, ModelView, ReplicaView
+from xinf.core.why import Explanation
 from xinf.meta.events import Recorded, severity_of
 
 
@@ -94,3 +96,6 @@ REPLICAS = TypeAdapter(ReplicaList)
 ENDING = TypeAdapter(Ending)
 EVENTS = TypeAdapter(EventList)
 EVENT = TypeAdapter(EventLine)
+OUTLOOK = TypeAdapter(Outlook)
+APPLIED = TypeAdapter(Applied)
+EXPLANATION = TypeAdapter(Explanation)

@@ -10,7 +10,11 @@ from xinf import __version__
 from xinf.config.source import Reading
 from xinf.core.clock import Clock
 from xinf.daemon import policies
+from xinf.daemon.applying import Applying
+from xinf.daemon.explaining import Explaining
 from xinf.daemon.lock import holder
+from xinf.daemon.planner import Planner
+from xinf.daemon.preview import Previews
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import Role
 from xinf.daemon.signals import Signals
@@ -19,6 +23,8 @@ from xinf.gateway.admin import About, Admin
 from xinf.gateway.apps import PublicParts, build_admin_app, build_public_app
 from xinf.gateway.health import Readiness
 from xinf.gateway.history import History
+from xinf.gateway.limits import Limits
+from xinf.gateway.planning import Planning
 from xinf.gateway.serve import Doors, url_of
 from xinf.gateway.snapshot import Snapshots
 from xinf.meta.events import EventTable
@@ -37,6 +43,7 @@ class Face:
     """Everything between a client and an engine's session. `mirrors` and `table` need to run."""
 
     def __init__(self, start: Reading, records: Records, reload: Reload, clock: Clock) -> None:
+        self._start = start
         self._settings = start.settings
         self._state_dir = start.paths.state_dir
         self._records = records
@@ -68,6 +75,7 @@ class Face:
         admin_socket: socket.socket,
         signals: Signals,
         events: EventTable,
+        planner: Planner,
     ) -> Doors:
         settings, clock = self._settings, self._clock
         limits = policies.limits(settings)
@@ -96,10 +104,31 @@ class Face:
         return Doors(
             public=build_public_app(public),
             public_socket=public_socket,
-            admin=build_admin_app(admin, History(events, self._own_name, clock)),
+            admin=build_admin_app(
+                admin,
+                History(events, self._own_name, clock),
+                self._planning(planner, events, limits),
+            ),
             admin_socket=admin_socket,
             limits=limits,
             drain_s=settings.server.drain_timeout,
+        )
+
+    def _planning(self, planner: Planner, events: EventTable, limits: Limits) -> Planning:
+        explaining = Explaining(
+            planner=planner,
+            overview=self._overview,
+            directory=self._directory,
+            events=events,
+            waiting=self._admission.waiting,
+            file=lambda: self._reload.file,
+        )
+        return Planning(
+            previews=Previews(planner, self._start),
+            applying=Applying(self._start.source, self._reload),
+            explaining=explaining,
+            limits=limits,
+            clock=self._clock,
         )
 
     def _own_name(self, name_or_alias: str) -> str:

@@ -28,6 +28,7 @@ from xinf.core.clock import Clock
 from xinf.daemon import policies
 from xinf.daemon.declare import declare_models
 from xinf.daemon.face import Face
+from xinf.daemon.judging import Judging
 from xinf.daemon.liveness import Liveness, lease_of
 from xinf.daemon.lock import holder, role_lock
 from xinf.daemon.logs import logging_to
@@ -102,8 +103,8 @@ async def run_daemon(
             reload = Reload(start, declare, say, clock, events.tell)
             face = Face(start, records, reload, clock)
             tell_of_nodes(face.nodes, events.tell, clock)
-            doors = face.doors(door, admin_door, signals, store)
-            planner = build_planner(settings, records, face.traffic, clock)
+            planner = build_planner(start, records, face.traffic, clock, events.tell)
+            doors = face.doors(door, admin_door, signals, store, planner)
             control = Control(planner, face, doors, reload)
             chores += [Liveness(records, store, clock).run, partial(keep_short, store, clock)]
         log.info("running as %s, pid %d", " and ".join(sorted(roles)), os.getpid())
@@ -112,12 +113,13 @@ async def run_daemon(
 
 
 def build_planner(
-    settings: Settings, records: Records, traffic: RouterTraffic, clock: Clock
+    start: Reading, records: Records, traffic: RouterTraffic, clock: Clock, tell: Tell
 ) -> Planner:
-    """The plan loop, as the settings want it."""
-    ways = Ways(policies.engine_defaults(settings))
+    """The plan loop, as the settings want it. Raises CONFIG_INVALID for a wrong file of rules."""
+    settings = start.settings
+    ways = Ways(policies.engine_defaults(settings), Judging(settings, start.paths, clock).bench)
     picture = Picture(records, ways, traffic, clock)
-    planner = Planner(records, picture, policies.plan_policy(settings), clock)
+    planner = Planner(records, picture, policies.plan_policy(settings), clock, tell)
     traffic.subscribe(planner.ring)
     return planner
 

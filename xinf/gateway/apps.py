@@ -12,6 +12,7 @@ from xinf.gateway.history import History
 from xinf.gateway.limits import Limits
 from xinf.gateway.models import Models
 from xinf.gateway.openai import parse_chat, parse_completion, parse_embedding
+from xinf.gateway.planning import Planning
 from xinf.gateway.security import Doorkeeper
 from xinf.gateway.site import Endings, Route, Site
 from xinf.router.directory import ModelDirectory
@@ -69,7 +70,7 @@ def build_public_app(parts: PublicParts) -> Site:
     return Site(routes, parts.doorkeeper, endings)
 
 
-def build_admin_app(admin: Admin, history: History) -> Site:
+def build_admin_app(admin: Admin, history: History, planning: Planning) -> Site:
     """What only the owner of the machine may ask, over the private socket."""
     routes = (
         Route("GET", "/admin/v1/status", admin.status),
@@ -77,6 +78,9 @@ def build_admin_app(admin: Admin, history: History) -> Site:
         Route("GET", "/admin/v1/replicas", admin.replicas),
         Route("GET", "/admin/v1/watch", admin.watch),
         Route("GET", "/admin/v1/events", history.list),
+        Route("GET", "/admin/v1/why/", planning.why),
+        Route("POST", "/admin/v1/plan", planning.plan),
+        Route("POST", "/admin/v1/apply", planning.apply),
         Route("POST", "/admin/v1/models", admin.launch),
         Route("DELETE", "/admin/v1/models/", admin.terminate),
         Route("POST", "/admin/v1/shutdown", admin.shutdown),

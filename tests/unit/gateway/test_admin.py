@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.clock import settle
 from tests.support.gateway import LIMITS, until
+from tests.support.planning import FakePlanner
 from tests.support.routing import World, declared, engine, world
 from tests.support.store import records
 from xinf.client.admin import AdminClient
@@ -100,7 +101,8 @@ async def desk() -> AsyncIterator[Desk]:
                 ending=made,
             )
             history = History(table_of(store), lambda name: ALIASES.get(name, name), clock)
-            server = HttpServer(build_admin_app(admin, history), clock, LIMITS)
+            app = build_admin_app(admin, history, FakePlanner().planning(clock))
+            server = HttpServer(app, clock, LIMITS)
             door = await asyncio.get_running_loop().create_unix_server(
                 server, sock=bind_admin(folder / "admin.sock")
             )
