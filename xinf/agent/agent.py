@@ -13,7 +13,7 @@ from xinf.agent.gate import Gate
 from xinf.agent.heartbeat import Heartbeat
 from xinf.agent.launcher import Launcher
 from xinf.agent.orphans import clear_sockets, end_orphans
-from xinf.agent.owners import owners
+from xinf.agent.owners import Owners
 from xinf.agent.ports import AgentPolicy, Ports, Probe, Provision
 from xinf.agent.publisher import Publisher
 from xinf.agent.reconciler import Reconciler
@@ -55,6 +55,7 @@ class Agent:
         self._states: dict[str, EngineState] = {}
         self._assignments = records.assignments.mirror()
         self._assignments.subscribe(self._wake.ring)
+        self._owners = Owners()
         self._footprints = Footprints(records, parts.clock)
         self._heartbeat = Heartbeat(
             parts.node, self._look, records, parts.clock, parts.policy.resync_s
@@ -119,7 +120,7 @@ class Agent:
     async def _look(self) -> Sighting:
         """At the devices; whoever looks, every replica gets to know."""
         found = await self._parts.sample_devices()
-        seen = with_owners(found, owners(self.observed()))
+        seen = with_owners(found, self._owners.among(self.observed()))
         self._reconciler.sighted(seen)
         return seen
 

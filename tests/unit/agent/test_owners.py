@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xinf.agent.owners import owners
+from xinf.agent.owners import Owners
 from xinf.core.engines import EngineIdentity, RunningEngine
 from xinf.core.states import EngineState
 
@@ -27,7 +27,7 @@ def test_a_child_of_an_engine_belongs_to_its_replica_and_a_stranger_to_nobody() 
         assert leader.stdout is not None
         child = int(leader.stdout.readline())
         try:
-            owner_of = owners([engine("a/0", leader.pid), engine("b/0", None)])
+            owner_of = Owners().among([engine("a/0", leader.pid), engine("b/0", None)])
             assert owner_of(leader.pid) == "a/0"
             assert owner_of(child) == "a/0"
             assert owner_of(1) == ""
@@ -36,12 +36,31 @@ def test_a_child_of_an_engine_belongs_to_its_replica_and_a_stranger_to_nobody() 
             subprocess.run(["kill", str(child), str(leader.pid)], check=True)
 
 
-def test_without_an_engine_and_for_a_pid_that_was_asked_for_nothing_is_read(tmp_path: Path) -> None:
-    process = tmp_path / "7"
-    process.mkdir()
-    (process / "stat").write_text("7 (a) S 1 7 7 " + "0 " * 20)
-    assert owners([], tmp_path)(7) == ""
-    owner_of = owners([engine("a/0", 7)], tmp_path)
+def process(proc: Path, pid: int, session: int) -> Path:
+    folder = proc / str(pid)
+    folder.mkdir()
+    stat = folder / "stat"
+    stat.write_text(f"{pid} (a) S 1 {session} {session} " + "0 " * 20)
+    return stat
+
+
+def test_a_process_is_asked_for_once_in_a_look(tmp_path: Path) -> None:
+    stat = process(tmp_path, 7, 7)
+    owner_of = Owners(tmp_path).among([engine("a/0", 7)])
     assert owner_of(7) == "a/0"
-    (process / "stat").unlink()
+    stat.write_text("7 (another) S 1 9 9 " + "0 " * 20)
     assert owner_of(7) == "a/0"
+
+
+def test_one_that_is_gone_but_still_named_by_the_driver_stays_whose_it_was(tmp_path: Path) -> None:
+    stat = process(tmp_path, 7, 7)
+    owners = Owners(tmp_path)
+    assert owners.among([engine("a/0", 7)])(7) == "a/0"
+    stat.unlink()
+    assert owners.among([engine("a/0", None)])(7) == "a/0"
+    assert owners.among([])(7) == "a/0"
+    # Who gets its pid is somebody else, and whom the driver names no more is forgotten.
+    stat.write_text("7 (another) S 1 9 9 " + "0 " * 20)
+    assert owners.among([])(7) == ""
+    stat.unlink()
+    assert owners.among([])(7) == ""
