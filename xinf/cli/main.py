@@ -6,6 +6,7 @@ import typer
 
 from xinf.cli import (
     config,
+    doctor,
     down,
     events,
     launch,
@@ -67,6 +68,7 @@ app.command()(logs.logs)
 app.command()(status.status)
 app.command()(events.events)
 app.command()(terminate.terminate)
+app.command()(doctor.doctor)
 app.command()(version.version)
 app.add_typer(runtime.app, name="runtime")
 app.add_typer(config.app, name="config")
