@@ -28,6 +28,10 @@ class Activation(StrEnum):
     MANUAL = "manual"
 
 
+# Not loaded until a request or a command says so.
+_LAZY = frozenset({Activation.ON_DEMAND, Activation.MANUAL})
+
+
 class Override(StrEnum):
     """A spoken word that outlives the command: serve this model, or stop serving it."""
 
@@ -93,6 +97,18 @@ class ModelIntent:
         return self.launched or self.declared
 
     @property
+    def activation(self) -> Activation:
+        """When it is loaded; what a command asked for is loaded now, if it fits."""
+        if self.spec is None:
+            return Activation.MANUAL
+        is_asked = self.launched is not None or self.override is Override.LOAD
+        return (
+            Activation.AUTO
+            if is_asked and self.spec.activation in _LAZY
+            else (self.spec.activation)
+        )
+
+    @property
     def is_wanted(self) -> bool:
         """Whether replicas of it should run."""
         if self.spec is None or self.override is Override.TERMINATE:
@@ -131,8 +147,8 @@ def launch(before: ModelIntent, spec: ModelSpec) -> ModelIntent:
 def load(before: ModelIntent) -> ModelIntent:
     """A launch of a model that is already described: undo a terminate, or start a manual one."""
     spec = before.declared
-    is_manual = spec is not None and spec.activation is Activation.MANUAL
-    return replace(before, override=Override.LOAD if is_manual else None)
+    is_lazy = spec is not None and spec.activation in _LAZY
+    return replace(before, override=Override.LOAD if is_lazy else None)
 
 
 def terminate(before: ModelIntent) -> ModelIntent:

@@ -7,21 +7,18 @@ asked about (`xinf plan`) and the one that is put into force are made in the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
-from xinf.core.errors import XinfError
-from xinf.core.fingerprint import fingerprint
 from xinf.core.json import JsonValue
-from xinf.core.models import ModelIntent, ModelSpec, SimSpec
-from xinf.core.nodes import NodeStatus
-from xinf.core.placement import EngineConfig, PlacementPlan
+from xinf.core.models import ModelIntent
+from xinf.core.nodes import Device, NodeStatus
+from xinf.core.placement import PlacementPlan
+from xinf.daemon.wanted import Defaults, Judge, Known, wanted_model
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import Records
-from xinf.protocol.version import PROTOCOL_VERSION
-from xinf.registry.resolve import Resolved, defaults_of, resolve
 from xinf.scheduler.snapshot import ClusterSnapshot, Demand, EngineView, WantedModel
 
 
@@ -55,16 +52,24 @@ class NoTraffic:
         return {}
 
 
+# Judges workloads on so many devices; may read a few small files.
+Bench = Callable[[Sequence[Device]], Judge]
+
+
+def _no_bench(_: Sequence[Device]) -> Judge:
+    return lambda _: {}
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """What the settings say about running models.
 
-    `engine_defaults` are settings per engine, which a model's own `engine_args` override.
+    `engine_defaults` are settings per engine, which a model's own `engine_args` override; `bench`
+    knows the rules of what runs where.
     """
 
-    engine_defaults: Mapping[str, Mapping[str, JsonValue]] = field(
-        default_factory=dict[str, Mapping[str, JsonValue]]
-    )
+    engine_defaults: Defaults = field(default_factory=dict[str, Mapping[str, JsonValue]])
+    bench: Bench = _no_bench
 
 
 class Picture:
@@ -77,10 +82,12 @@ class Picture:
         self.models = records.models.mirror()
         self.nodes = records.nodes.mirror()
         self.engines = records.engines.mirror()
+        self.facts = records.facts.mirror()
+        self.footprints = records.footprints.mirror()
 
     @property
     def mirrors(self) -> tuple[Mirror[Any], ...]:
-        return (self.models, self.nodes, self.engines)
+        return (self.models, self.nodes, self.engines, self.facts, self.footprints)
 
     async def synced(self) -> None:
         for mirror in self.mirrors:
@@ -112,10 +119,18 @@ class Picture:
     def _wanted(
         self, nodes: Sequence[NodeStatus], intents: Mapping[str, ModelIntent]
     ) -> Iterator[WantedModel]:
-        kinds = frozenset(device.kind for node in nodes for device in node.devices)
+        devices = [device for node in nodes for device in node.devices]
+        known = Known(
+            device_kinds=frozenset(device.kind for device in devices),
+            engine_defaults=self._ways.engine_defaults,
+            facts=self.facts.items,
+            footprints=tuple(self.footprints.items.values()),
+            judge=self._ways.bench(devices),
+            demand=self._traffic.demand(),
+        )
         for name, intent in sorted(intents.items()):
             if intent.is_wanted:
-                yield wanted_model(name, intent, kinds, self._ways.engine_defaults)
+                yield wanted_model(name, intent, known)
 
     def _engines(self) -> Iterator[EngineView]:
         uses = self._traffic.uses()
@@ -132,54 +147,9 @@ def _engine_view(engine: RunningEngine, use: Use, since: float) -> EngineView:
         state=engine.state,
         devices=engine.devices,
         fingerprint=engine.fingerprint,
+        memory=engine.memory,
         is_busy=use.is_busy,
         last_used=use.last_used,
         since=since,
         is_simulated=engine.engine == "sim",
-    )
-
-
-def wanted_model(
-    name: str,
-    intent: ModelIntent,
-    device_kinds: frozenset[str],
-    engine_defaults: Mapping[str, Mapping[str, JsonValue]],
-) -> WantedModel:
-    """What the scheduler needs to know of a model, or why nothing can be known."""
-    spec = intent.spec
-    assert spec is not None
-    try:
-        resolved = resolve(spec, device_kinds, engine_defaults)
-    except XinfError as error:
-        return WantedModel(name, spec.replicas, spec.priority, problem=str(error))
-    defaults = defaults_of(resolved.engine, resolved.device_kind, engine_defaults)
-    config = engine_config(spec, resolved, defaults)
-    return WantedModel(
-        name=name,
-        replicas=spec.replicas,
-        priority=spec.priority,
-        device_kind=resolved.device_kind,
-        memory_bytes=resolved.memory_bytes,
-        config=config,
-        fingerprint=fingerprint(config, revision=resolved.revision, protocol=PROTOCOL_VERSION),
-    )
-
-
-def engine_config(
-    spec: ModelSpec, resolved: Resolved, defaults: Mapping[str, JsonValue]
-) -> EngineConfig:
-    """What the engine of `spec` will be told."""
-    behaviour = asdict(spec.sim or SimSpec()) if resolved.engine == "sim" else {}
-    args = {**defaults, **behaviour, **spec.engine_args}
-    if resolved.engine == "llamacpp":
-        args.pop("context", None)  # resolved, and told by its own name
-    return EngineConfig(
-        engine=resolved.engine,
-        runtime=resolved.runtime,
-        source=resolved.source,
-        served_names=(spec.name, *spec.aliases),
-        context=resolved.context,
-        dtype=spec.dtype,
-        args=args,
-        env=dict(spec.env),
     )

@@ -7,18 +7,22 @@ transaction.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from xinf.agent.wake import Wake
 from xinf.core.clock import Clock
+from xinf.core.events import Event
 from xinf.core.models import ModelIntent
 from xinf.core.placement import PlacementPlan, ReplicaAssignment
 from xinf.daemon.picture import Picture
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import CURRENT_PLAN, Records
 from xinf.meta.store import Delete, Operation
+from xinf.observe.planned import plan_events
+from xinf.scheduler.holdings import foreign
 from xinf.scheduler.plan import plan
 from xinf.scheduler.snapshot import ClusterSnapshot, PlanPolicy
 
@@ -27,16 +31,28 @@ log = logging.getLogger("xinf.plan")
 RESYNC_S = 5.0
 # However often the bell rings: a plan is made for people and engines, not for each request.
 PAUSE_S = 0.05
+# Models times devices that are planned within the loop's patience (design.md §1).
+INLINE = 50 * 8
 
 
 class Planner:
+    """`tell` hears of what becomes of replicas."""
+
     def __init__(
-        self, records: Records, picture: Picture, policy: PlanPolicy, clock: Clock
+        self,
+        records: Records,
+        picture: Picture,
+        policy: PlanPolicy,
+        clock: Clock,
+        tell: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._records = records
         self.picture = picture
         self.policy = policy
         self._clock = clock
+        self._tell = tell
+        # What others were last known to hold on each device: not at every moment can that be seen.
+        self._foreign: Mapping[str, int] = {}
         self._wake = Wake(clock)
         picture.subscribe(self._wake.ring)
 
@@ -60,19 +76,28 @@ class Planner:
         """One turn: decide, and write what changed."""
         snapshot = await self.snapshot()
         before = snapshot.current
-        after = plan(snapshot, self.policy)
+        self._foreign = foreign(snapshot)
+        after = await self._plan(snapshot)
         standing = await self._records.assignments.list()
         operations = list(self._changes(before, after, standing))
         if operations:
             await self._records.store.transact(operations)
-            for entry in after.unplaced:
-                log.warning("%s has no place: %s", entry.replica, entry.reason)
+        for event in plan_events(before, after, self._clock.wall()):
+            log.info("%s: %s (%s)", event.kind, event.subject, event.message)
+            self._tell(event)
         return after
+
+    async def _plan(self, snapshot: ClusterSnapshot) -> PlacementPlan:
+        """A large one in a thread, so that nobody waits for it."""
+        devices = sum(len(node.devices) for node in snapshot.nodes)
+        if len(snapshot.wanted) * devices <= INLINE:
+            return plan(snapshot, self.policy)
+        return await asyncio.to_thread(plan, snapshot, self.policy)
 
     async def snapshot(self, intents: Mapping[str, ModelIntent] | None = None) -> ClusterSnapshot:
         """All that the next plan depends on now, or would with other `intents`."""
         current = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
-        return self.picture.snapshot(current, intents)
+        return self.picture.snapshot(current, intents, self._foreign)
 
     def _changes(
         self,

@@ -41,7 +41,11 @@ def engine_defaults(settings: Settings) -> Mapping[str, Mapping[str, JsonValue]]
             "threads": llamacpp.threads,
         },
         # By vLLM's own names, which a model's `engine_args` use too.
-        "vllm": {"kv_cache_memory_bytes": vllm.kv_cache, "max_num_seqs": vllm.max_num_seqs},
+        "vllm": {
+            "parallel": vllm.parallel,
+            "kv_cache_memory_bytes": vllm.kv_cache,
+            "max_num_seqs": vllm.max_num_seqs,
+        },
     }
     return {
         engine: {name: value for name, value in args.items() if value is not None}

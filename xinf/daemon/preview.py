@@ -22,6 +22,7 @@ from xinf.core.views import is_due
 from xinf.daemon import policies
 from xinf.daemon.declare import with_declared
 from xinf.daemon.edits import waiting_keys
+from xinf.daemon.judging import Judging
 from xinf.daemon.picture import NoTraffic, Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.meta.records import Records
@@ -67,9 +68,10 @@ async def preview_alone(
 
 def planner_alone(reading: Reading, records: Records, clock: Clock) -> Planner:
     """The planner that a start with these settings would have, before any request."""
-    ways = Ways(policies.engine_defaults(reading.settings))
+    settings = reading.settings
+    ways = Ways(policies.engine_defaults(settings), Judging(settings, reading.paths, clock).bench)
     picture = Picture(records, ways, NoTraffic(), clock)
-    return Planner(records, picture, policies.plan_policy(reading.settings), clock)
+    return Planner(records, picture, policies.plan_policy(settings), clock)
 
 
 async def outlook(planner: Planner, reading: Reading, start: Reading) -> Outlook:

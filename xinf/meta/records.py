@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xinf.core.engines import RunningEngine
+from xinf.core.facts import ModelFacts
 from xinf.core.footprints import MeasuredFootprint
 from xinf.core.models import ModelIntent
 from xinf.core.nodes import NodeStatus
@@ -29,5 +30,7 @@ class Records:
         # By node: what a machine has.
         self.nodes = Collection(store, "nodes/", NodeStatus)
         self.plans = Collection(store, "plans/", PlacementPlan)
+        # By `facts_name` of their source: what models' files say.
+        self.facts = Collection(store, "facts/", ModelFacts)
         # By their own key: what engines were seen to hold.
         self.footprints = Collection(store, "footprints/", MeasuredFootprint)

@@ -7,11 +7,11 @@ from xinf.daemon.policies import declared_models, engine_defaults, own_pythons
 
 def test_what_is_set_for_an_engine_reaches_it_by_its_own_names(tmp_path: Path) -> None:
     defaults = engine_defaults(settings(tmp_path))
-    assert defaults["vllm"] == {"kv_cache_memory_bytes": GIB}
+    assert defaults["vllm"] == {"parallel": 1, "kv_cache_memory_bytes": GIB}
     assert defaults["llamacpp"] == {"parallel": 4, "context": 4096}
     toml = "[engines.vllm]\nkv_cache = '2GiB'\nmax_num_seqs = 8\n"
     told = engine_defaults(settings(tmp_path, toml))["vllm"]
-    assert told == {"kv_cache_memory_bytes": 2 * GIB, "max_num_seqs": 8}
+    assert told == {"parallel": 1, "kv_cache_memory_bytes": 2 * GIB, "max_num_seqs": 8}
 
 
 def test_an_interpreter_of_one_s_own_stands_in_for_every_runtime_of_its_engine(
