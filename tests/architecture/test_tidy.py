@@ -39,6 +39,8 @@ DECIDES = (
     "xinf/core/",
     "xinf/scheduler/",
     "xinf/agent/diff.py",
+    "xinf/agent/turns.py",
+    "xinf/agent/sightings.py",
     "xinf/router/pick.py",
     "xinf/router/policies/",
 )
