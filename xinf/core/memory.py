@@ -143,21 +143,43 @@ def cache_size(shape: MemoryShape, sizing: Sizing) -> int:
     return math.ceil(sum(sizes) * sizing.sequences)
 
 
+def size_of(shape: MemoryShape, sizing: Sizing) -> int:
+    """The total of `need`, for those who ask thousands of times and read no parts."""
+    weights = math.ceil(shape.weights / max(sizing.devices, 1)) + shape.replicated
+    extras = sum(size for _, size in shape.extras) if shape.extras else 0
+    return weights + shape.activations + shape.overhead + extras + cache_size(shape, sizing)
+
+
 def largest_context(shape: MemoryShape, sizing: Sizing, room: int, step: int = 1024) -> int | None:
     """The longest context that fits `room` bytes on each device, up to `sizing.context`.
 
     A multiple of `step` unless it is `sizing.context` itself; None when not even `step` fits. The
-    cache never shrinks when a context grows, which is what the bisection rests on.
+    cache never shrinks when a context grows, which is what the search rests on; and since it grows
+    the less the longer the context is (windows), the straight line between two contexts lies below
+    it, and where that meets `room` is the right answer or too high.
     """
 
-    def fits(context: int) -> bool:
+    def size(context: int) -> int:
         wish = Sizing(context, sizing.sequences, sizing.devices, sizing.cache_number_bytes)
-        return need(shape, wish).total <= room
+        return size_of(shape, wish)
 
-    if fits(sizing.context):
+    most = size(sizing.context)
+    if most <= room:
         return sizing.context
     low, high = 0, sizing.context // step
+    least = size(step) if high else room + 1
+    if least > room:
+        return None
+    slope = (sizing.context - step) / (most - least) if most > least else 0.0
+    guess = min(1 + int((room - least) * slope / step), high)
+    # What rounding may have hidden; without windows these two questions are all.
+    if guess < high and size((guess + 1) * step) <= room:
+        low = guess + 1
+    elif size(guess * step) <= room:
+        return guess * step
+    else:
+        high = guess - 1
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle * step) else (low, middle - 1)
+        low, high = (middle, high) if size(middle * step) <= room else (low, middle - 1)
     return low * step or None
