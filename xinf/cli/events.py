@@ -98,7 +98,7 @@ def _events(query: EventQuery) -> tuple[Recorded, ...]:
         if error.code is not ErrorCode.NOT_RUNNING:
             raise
     from xinf.config.paths import client_paths
-    from xinf.meta.events import read_events
+    from xinf.meta.reading import read_events
 
     return read_events(client_paths(os.environ, Path.cwd()).store_file, query)
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from xinf.core.events import Event, Severity
 from xinf.meta import statements as sql
-from xinf.meta.failures import explained
 
 # About 3 MB at 300 bytes each; weeks of an ordinary machine.
 EVENTS_KEPT = 10_000
@@ -88,27 +85,9 @@ class EventRows:
         return tuple(_recorded(*row) for row in reversed(rows))
 
 
-def read_events(store_file: Path, query: EventQuery) -> tuple[Recorded, ...]:
-    """What a store's file tells while nobody has it open, or somebody has. Blocks; only reads.
-
-    A file that is not there, or is older than the table, has no events. Raises XinfError.
-    """
-    if not store_file.exists():
-        return ()
-    with explained(store_file), closing(_reading(store_file)) as connection:
-        if connection.execute(sql.HAS_EVENTS).fetchone() is None:
-            return ()
-        return EventRows(connection).list(query)
-
-
 def severity_of(text: str) -> Severity:
     """A newer xinf may know severities that this one does not: they count as warnings."""
     return Severity(text) if text in {each.value for each in Severity} else Severity.WARNING
-
-
-def _reading(store_file: Path) -> sqlite3.Connection:
-    uri = f"{store_file.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None)
 
 
 def _row(event: Event) -> tuple[float, str, str, str, str, str]:

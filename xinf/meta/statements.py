@@ -85,4 +85,4 @@ and (:kind = '' or kind = :kind or kind like :kind || '.%')
 and case severity when 'info' then 0 when 'warn' then 1 else 2 end >= :rank
 order by id desc limit :last
 """
-HAS_EVENTS = "select 1 from sqlite_master where type = 'table' and name = 'event'"
+HAS_TABLE = "select 1 from sqlite_master where type = 'table' and name = ?"

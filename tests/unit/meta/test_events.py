@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from xinf.clock import SystemClock
-from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.events import Event, Severity
-from xinf.meta.events import EVENTS_KEPT, EventQuery, EventRows, Recorded, read_events
+from xinf.meta.events import EVENTS_KEPT, EventQuery, EventRows, Recorded
 from xinf.meta.sqlite import SqliteStore, open_store
 
 
@@ -113,39 +112,6 @@ async def test_events_make_no_revision_and_wake_no_watcher(store: SqliteStore) -
     revision = await store.put("k", "v")
     await store.append_events([event()])
     assert (await store.list_prefix("")).revision == revision
-
-
-async def test_a_file_that_nobody_has_open_tells_its_events(path: Path) -> None:
-    async with open_store(path, SystemClock()) as store:
-        await store.append_events([event(1.0), event(2.0, model="b")])
-        assert times(read_events(path, EventQuery())) == [1.0, 2.0]
-    before = path.read_bytes()
-    assert times(read_events(path, EventQuery(about="b"))) == [2.0]
-    assert path.read_bytes() == before
-
-
-def test_no_file_and_an_old_file_have_no_events(path: Path) -> None:
-    assert read_events(path, EventQuery()) == ()
-    assert not path.exists()
-    with closing(sqlite3.connect(path)) as old:
-        old.execute("create table entry (key, value)")
-    assert read_events(path, EventQuery()) == ()
-
-
-def test_a_file_that_is_no_database_is_told(path: Path) -> None:
-    path.write_bytes(b"this is no database" * 400)
-    with pytest.raises(XinfError) as refused:
-        read_events(path, EventQuery())
-    assert refused.value.code is ErrorCode.STORE_CORRUPT
-
-
-def test_a_severity_of_a_newer_xinf_counts_as_a_warning(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as newer:
-        newer.execute("create table event (id, at, kind, subject, model, severity, message)")
-        newer.execute("insert into event values (1, 2.0, 'k.k', 's', '', 'dire', 'm')")
-        newer.commit()
-    (found,) = read_events(path, EventQuery())
-    assert found.event.severity is Severity.WARNING
 
 
 async def test_the_view_of_events_can_be_browsed(path: Path, store: SqliteStore) -> None:
