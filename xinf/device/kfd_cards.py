@@ -57,12 +57,15 @@ class Trees:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A card, or one partition of it, as the compute driver has it. `siblings` share the card."""
+    """A card, or one of the `parts` that it is split into, as the compute driver has it.
+    `has_own_id` = nothing else has its unique id.
+    """
 
     gpu: KfdGpu
     slot: Slot
     partition: int
-    siblings: int
+    parts: int
+    has_own_id: bool
 
     @property
     def place(self) -> tuple[str, int]:
@@ -70,10 +73,10 @@ class _Part:
 
     @property
     def uuid(self) -> str:
-        """As the runtime has it, where it has one: partitions share theirs."""
-        if self.siblings == 1 and self.gpu.unique_id:
+        """As the runtime has it, where it has one: parts of a card share theirs."""
+        if self.gpu.unique_id and self.has_own_id:
             return f"GPU-{self.gpu.unique_id:016x}"
-        part = f"/{self.partition}" if self.siblings > 1 else ""
+        part = f"/{self.partition}" if self.parts > 1 else ""
         return f"PCI-{self.slot.address}{part}"
 
 
@@ -130,8 +133,9 @@ class KfdCards:
         if not on_bus:
             raise OSError("the compute driver shows none of them to this process")
         cards = Counter(address for _, (address, _) in on_bus)
+        ids = Counter(gpu.unique_id for gpu, _ in on_bus)
         return tuple(
-            _Part(gpu, slots[address], partition, cards[address])
+            _Part(gpu, slots[address], partition, cards[address], ids[gpu.unique_id] == 1)
             for gpu, (address, partition) in on_bus
         )
 
@@ -171,9 +175,9 @@ class KfdCards:
         built_in = amdgpu.built_in(card)
         if built_in is None:
             return None
-        if part.siblings > 1:
+        if part.parts > 1:
             # The card tells only of all of it; what draws is not on such cards.
-            total = part.gpu.memory_bytes or built_in.total // part.siblings
+            total = part.gpu.memory_bytes or built_in.total // part.parts
             return Memory(total, min(sum(held.values()), total))
         return self._main_memory(card, built_in) if is_unified else built_in
 
@@ -193,7 +197,7 @@ class KfdCards:
         slot = part.slot
         listed = self._names.of(slot.vendor, slot.device, slot.revision)
         name = amdgpu.product_name(card) or listed or f"{slot.vendor[2:]}:{slot.device[2:]}"
-        return f"{name} (part {part.partition})" if part.siblings > 1 else name
+        return f"{name} (part {part.partition})" if part.parts > 1 else name
 
     def _processes(self, held: Mapping[int, int]) -> tuple[DeviceProcess, ...]:
         proc = self._trees.proc

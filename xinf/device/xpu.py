@@ -62,16 +62,21 @@ class Trees:
 
 class XpuBackend:
     """A card's `uuid` is made of its place on the bus, which no answer of a library can change.
-    `now` is monotonic seconds.
+    `now` is monotonic seconds; `ask` is what tells where the kernel does not.
     """
 
     kind = "xpu"
 
-    def __init__(self, now: Callable[[], float], trees: Trees | None = None) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        trees: Trees | None = None,
+        ask: Callable[[], Told] | None = None,
+    ) -> None:
         self._now = now
         self._trees = trees or Trees()
         self._names = PciNames(self._trees.names)
-        self._told = Remembered(Source().ask, now)
+        self._told = Remembered(ask or Source().ask, now)
         self._clients = Remembered(lambda: drm.clients(self._trees.proc), now, _WALK_AGE_S)
         self._cards: dict[str, IntelCard] = {}
         # By address, so that a lost card keeps its number and the others theirs.

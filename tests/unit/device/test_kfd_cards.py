@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.devices import put_slot, write
 from tests.support.devices.kfd import (
@@ -204,6 +206,32 @@ def test_memory_that_has_failed_is_an_ailment(tmp_path: Path) -> None:
     assert only(machine).problem == ""
     write(errors, "ue: 2\nce: 7")
     assert only(machine).problem == "2 uncorrectable memory errors since its driver was loaded"
+
+
+def test_cards_that_claim_one_identity_are_told_apart_by_their_place(tmp_path: Path) -> None:
+    machine = KfdMachine(tmp_path, RX_7900, replace(RX_7800, unique_id=RX_7900.unique_id))
+    uuids = [each.uuid for each in cards_of(machine).look().devices]
+    assert uuids == ["PCI-0000:03:00.0", "PCI-0000:86:00.0"]
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_however_a_tree_is_broken_it_is_told_and_no_number_is_wrong(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    machine = KfdMachine(tmp_path_factory.mktemp("machine"), RX_7800, STRIX_HALO, MI308)
+    machine.process(300, "python3", {RX_7800: 100, (MI308, 1): 200})
+    files = sorted(path for path in machine.sys.rglob("*") if path.is_file())
+    for path in data.draw(st.lists(st.sampled_from(files), max_size=6, unique=True)):
+        told = data.draw(st.none() | st.binary(max_size=12) | st.just(b"9" * 19))
+        path.unlink() if told is None else path.write_bytes(told)
+    try:
+        seen = cards_of(machine).look()
+    except OSError:
+        return
+    assert [each.index for each in seen.devices] == list(range(len(seen.devices)))
+    assert len({each.uuid for each in seen.devices}) == len(seen.devices)
+    assert all(0 <= each.memory_used <= each.memory_total for each in seen.devices)
 
 
 def test_cards_of_other_vendors_are_none_of_these(tmp_path: Path) -> None:

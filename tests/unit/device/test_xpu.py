@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.clock import VirtualClock
 from tests.support.devices import put_slot, put_tool
@@ -14,6 +16,7 @@ from tests.support.devices.intel import (
     IntelMachine,
 )
 from xinf.core.nodes import DeviceProcess
+from xinf.device.intel_told import Told
 from xinf.device.tool import REMEMBERED_S
 from xinf.device.xpu import XpuBackend
 
@@ -165,3 +168,23 @@ def test_a_neural_unit_is_no_card(tmp_path: Path, clock: VirtualClock) -> None:
     machine = IntelMachine(tmp_path)
     put_slot(machine.sys, "0000:00:0b.0", "0x8086", "0x120000", device="0x7d1d")
     assert not backend_of(machine, clock).detect()
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_however_a_tree_is_broken_it_is_told_and_no_number_is_wrong(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    machine = IntelMachine(tmp_path_factory.mktemp("machine"), GRAPHICS_UNIT, B70, SECOND_B70)
+    machine.opened(300, "python3", FDINFO_XE)
+    machine.sensors(B70, temp2_input=52_000, energy1_input=5, power1_max=9)
+    backend = XpuBackend(VirtualClock().now, machine.trees, Told)
+    backend.look()
+    files = sorted(path for path in machine.sys.rglob("*") if path.is_file())
+    files += sorted(path for path in machine.proc.rglob("fdinfo/*"))
+    for path in data.draw(st.lists(st.sampled_from(files), max_size=6, unique=True)):
+        told = data.draw(st.none() | st.binary(max_size=12) | st.just(b"9" * 19))
+        path.unlink() if told is None else path.write_bytes(told)
+    seen = backend.look()
+    assert len({each.uuid for each in seen.devices} | set(seen.lost)) == 2
+    assert all(0 <= each.memory_used <= each.memory_total for each in seen.devices)
