@@ -41,7 +41,9 @@ class Resident:
 
 def may_leave(resident: Resident, claimant: Claimant) -> bool:
     """Whether a replica has to make room; for its like only where requests wait for that one."""
-    if resident.is_busy or resident.is_pinned or resident.is_asked_for or not resident.is_settled:
+    if resident.is_busy or resident.is_pinned or resident.is_asked_for:
+        return False
+    if not resident.is_settled and not claimant.is_person:
         return False
     if resident.priority == claimant.priority:
         return claimant.is_demanded
@@ -60,7 +62,7 @@ def make_room(
         free_bytes += resident.memory_bytes
     if free_bytes < need_bytes:
         return None
-    return tuple(_without_vain(leaving, free_bytes - need_bytes))
+    return tuple(without_vain(leaving, free_bytes - need_bytes))
 
 
 def _cheapest_first(residents: Iterable[Resident], claimant: Claimant) -> list[Resident]:
@@ -69,7 +71,7 @@ def _cheapest_first(residents: Iterable[Resident], claimant: Claimant) -> list[R
     return sorted(able, key=lambda each: (each.priority, each.worth, each.replica))
 
 
-def _without_vain(leaving: list[Resident], spare_bytes: int) -> Iterator[Resident]:
+def without_vain(leaving: list[Resident], spare_bytes: int) -> Iterator[Resident]:
     """`leaving` without those whose memory turned out not to be needed, the dearest asked first."""
     kept: set[str] = set()
     for resident in reversed(leaving):

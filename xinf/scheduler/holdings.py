@@ -31,7 +31,7 @@ def claim(assignment: ReplicaAssignment, device: Device, engine: EngineView | No
     its promise. Main memory is filled little by little as requests come, so there the promise
     counts for as long as it is the larger.
     """
-    if engine is None or not is_of(engine, assignment):
+    if engine is None or engine.state not in LIVE or not is_of(engine, assignment):
         return assignment.memory_bytes
     seen = engine.memory.get(device.uuid, 0)
     if seen and engine.state is EngineState.READY and device.kind != "cpu":
@@ -57,7 +57,7 @@ def judge_foreign(snapshot: ClusterSnapshot) -> Foreign:
     is used beyond what our engines hold, which cannot be judged while one of them comes or goes.
     """
     devices = {device.uuid: device for node in snapshot.nodes for device in node.devices}
-    promised = {entry.replica: entry.memory_bytes for entry in snapshot.current.assignments}
+    promised = {entry.replica: entry for entry in snapshot.current.assignments}
     here = _engines_by_device(snapshot.engines)
     held: dict[str, int] = {}
     inferred: set[str] = set()
@@ -76,7 +76,7 @@ class _Look:
         self,
         device: Device,
         engines: tuple[EngineView, ...],
-        promised: Mapping[str, int],
+        promised: Mapping[str, ReplicaAssignment],
         before: int | None,
     ) -> None:
         self._device = device
@@ -122,10 +122,18 @@ class _Look:
         return self._device.memory_used - ours - processes
 
     def _moving(self) -> list[EngineView]:
-        return [engine for engine in self._real if engine.state not in _SETTLED]
+        """Those whose memory comes or goes; whoever has no such place any more is about to go."""
+        return [
+            engine
+            for engine in self._real
+            if engine.state not in _SETTLED
+            or engine.replica not in self._promised
+            or not is_of(engine, self._promised[engine.replica])
+        ]
 
     def _promise(self, engine: EngineView) -> int:
-        return self._promised.get(engine.replica, 0)
+        entry = self._promised.get(engine.replica)
+        return 0 if entry is None else entry.memory_bytes
 
     def _own_processes(self) -> dict[str, int]:
         sizes: dict[str, int] = {}

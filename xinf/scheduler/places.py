@@ -48,22 +48,22 @@ def verdict(model: WantedModel, uuid: str) -> Verdict:
 def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
     """All devices on which a model could run if they were empty and large enough, by make."""
     count = device_count(model)
+    refused = {uuid for uuid, judged in model.verdicts.items() if judged.refusal}
+    size: Size | None = None
     pinned = frozenset(table.number[uuid] for uuid in model.pins if uuid in table.number)
     for make in table.makes.get(model.device_kind, ()):
         numbers = make.numbers
         if model.pins:
             numbers = tuple(number for number in numbers if number in pinned)
-        if model.verdicts or count > 1:
-            numbers = tuple(number for number in numbers if _is_able(table, model, number, count))
+        if count > 1:
+            # A slice of a card reaches no other device, so it cannot share a replica.
+            numbers = tuple(number for number in numbers if table.devices[number].parent is None)
+        if refused:
+            numbers = tuple(n for n in numbers if table.devices[n].uuid not in refused)
         if len(numbers) >= count:
-            yield Range(make, numbers, count, smallest_size(model, table.devices[numbers[0]]))
-
-
-def _is_able(table: Table, model: WantedModel, number: int, count: int) -> bool:
-    """A slice of a card reaches no other device, so it cannot share a replica."""
-    device = table.devices[number]
-    is_whole = device.parent is None or count == 1
-    return is_whole and not verdict(model, device.uuid).refusal
+            if size is None or model.measured:
+                size = smallest_size(model, table.devices[numbers[0]])
+            yield Range(make, numbers, count, size)
 
 
 def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:
@@ -71,6 +71,8 @@ def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:
     found: list[tuple[tuple[float, ...], Spot]] = []
     for each in able:
         need = each.size.bytes
+        if table.most_free(each.make) < need:
+            continue
         fitting = [number for number in each.numbers if table.free[number] >= need]
         if len(fitting) >= each.count:
             found.append(_best(table, wish, each, fitting))

@@ -53,7 +53,7 @@ class Placing:
 
     def _enter(self, wish: Wish, running: frozenset[str], evicted: list[Wish]) -> bool:
         """Whether a replica got a place; who had to leave for it is added to `evicted`."""
-        if waits_for_a_request(wish):
+        if waits_for_a_request(wish) or wish.model.is_pending:
             return False
         able = self.able(wish)
         spot = find_spot(self._table, wish, able)

@@ -39,7 +39,9 @@ def plan(snapshot: ClusterSnapshot, policy: PlanPolicy) -> PlacementPlan:
     told = {**dict(_earlier(snapshot.current)), **placing.causes}
     refusals = Refusals(table)
     refused = [
-        refusals.refuse(wish, placing.able(wish), told.get(wish.replica)) for wish in placing.left
+        refusals.refuse(wish, placing.able(wish), told.get(wish.replica))
+        for wish in placing.left
+        if not wish.model.is_pending
     ]
     unplaced = [*refused, *problems(models, table.seats)]
     return PlacementPlan(

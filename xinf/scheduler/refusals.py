@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from xinf.core.placement import Obstacle, Unplaced
 from xinf.core.units import format_bytes
+from xinf.scheduler.clearing import Clearings
+from xinf.scheduler.eviction import Resident
 from xinf.scheduler.keeping import Cause
 from xinf.scheduler.misfits import why_no_device
-from xinf.scheduler.nearest import nearest_fit
+from xinf.scheduler.nearest import Nearest
 from xinf.scheduler.places import Range
-from xinf.scheduler.table import Seat, Table
+from xinf.scheduler.rooms import Rooms
+from xinf.scheduler.table import Table
 from xinf.scheduler.wishes import Wish, waits_for_a_request
 
 # Devices and holders beyond these are counted, not named.
@@ -25,9 +28,13 @@ class Refusals:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._budgets = [account.budget for account in table.accounts]
-        self._empty = [account.total - account.reserve for account in table.accounts]
         self._told: dict[tuple[int, ...], str] = {}
+        self._free = Rooms(table.free)
+        self._empty = Rooms([account.total - account.reserve for account in table.accounts])
+        budgets = Rooms([account.budget for account in table.accounts])
+        clearings = Clearings(table)
+        self._nearest = Nearest(clearings, self._free)
+        self._nearest_alone = Nearest(clearings, budgets)
 
     def refuse(self, wish: Wish, able: Sequence[Range], cause: Cause | None) -> Unplaced:
         """`able` are the devices that suit its model; `cause` is why it left the place it had."""
@@ -46,9 +53,9 @@ class Refusals:
         if not able:
             obstacle, reason, nearest = why_no_device(self._table, wish.model)
             return _unplaced(wish, (wish.model.memory_bytes, 0), reason, obstacle, nearest)
-        roomiest, short = self._shortest(able, self._empty)
+        roomiest, short = _shortest(able, self._empty)
         if short > 0:
-            nearest = nearest_fit(self._table, wish, able, self._budgets)
+            nearest = self._nearest_alone.fit(wish, able)
             reason = self._too_large(roomiest, short)
             numbers = (roomiest.size.bytes, short)
             return _unplaced(wish, numbers, reason, Obstacle.TOO_LARGE, nearest)
@@ -57,32 +64,22 @@ class Refusals:
         return self._no_room(wish, able)
 
     def _no_room(self, wish: Wish, able: Sequence[Range]) -> Unplaced:
-        roomiest, short = self._shortest(able, self._table.free)
+        roomiest, short = _shortest(able, self._free)
         numbers = tuple(number for each in able for number in each.numbers)
         text = self._told.get(numbers)
         if text is None:
             text = self._told[numbers] = "; ".join(self._balances(numbers))
         reason = f"{_needs(roomiest)}; {text}; short by {format_bytes(short)}"
-        nearest = nearest_fit(self._table, wish, able, self._table.free)
+        nearest = self._nearest.fit(wish, able)
         return _unplaced(wish, (roomiest.size.bytes, short), reason, Obstacle.NO_ROOM, nearest)
 
     def _too_large(self, roomiest: Range, short: int) -> str:
-        best = max(roomiest.numbers, key=lambda number: self._empty[number])
+        best = max(roomiest.numbers, key=lambda number: self._empty.each((number,), 1))
         return (
             f"{_needs(roomiest)}; {self._table.devices[best].id}, the roomiest, has "
-            f"{format_bytes(max(self._empty[best], 0))} for models when it is empty; "
+            f"{format_bytes(max(self._empty.each((best,), 1), 0))} for models when it is empty; "
             f"short by {format_bytes(short)}"
         )
-
-    def _shortest(self, able: Sequence[Range], room: Sequence[int]) -> tuple[Range, int]:
-        """Where the least is lacking, and how much on each device."""
-
-        def short(each: Range) -> int:
-            rooms = sorted((room[number] for number in each.numbers), reverse=True)
-            return each.size.bytes - rooms[each.count - 1]
-
-        best = min(able, key=short)
-        return best, short(best)
 
     def _balances(self, numbers: Sequence[int]) -> Iterator[str]:
         ranked = sorted(numbers, key=lambda number: (-self._table.free[number], number))
@@ -93,35 +90,35 @@ class Refusals:
 
     def _balance(self, number: int) -> str:
         """As in `cuda:0: 31.8 GiB - 1.0 GiB reserve - 26.1 GiB coder/0 (busy) = 4.7 GiB free`."""
-        account, seats = self._table.accounts[number], self._table.on[number].values()
+        account, there = self._table.accounts[number], self._table.on[number].values()
         terms = [f"{format_bytes(account.reserve)} reserve"] if account.reserve else []
         if account.foreign:
             inferred = " (inferred)" if account.is_inferred else ""
             terms.append(f"{format_bytes(account.foreign)} others{inferred}")
-        held = sorted(((_held(seat, number), seat) for seat in seats), key=_largest_first)
-        terms.extend(f"{format_bytes(size)} {_holder(seat)}" for size, seat in held[:HOLDERS_TOLD])
+        held = sorted(there, key=lambda each: (-each.memory_bytes, each.replica))
+        terms.extend(_holding(resident) for resident in held[:HOLDERS_TOLD])
         rest = held[HOLDERS_TOLD:]
         if rest:
-            terms.append(f"{format_bytes(sum(size for size, _ in rest))} {len(rest)} more")
+            terms.append(
+                f"{format_bytes(sum(each.memory_bytes for each in rest))} {len(rest)} more"
+            )
         sums = " - ".join([format_bytes(account.total), *terms])
         free = format_bytes(max(self._table.free[number], 0))
         return f"{self._table.devices[number].id}: {sums} = {free} free"
 
 
-def _held(seat: Seat, number: int) -> int:
-    return seat.claims[seat.numbers.index(number)]
-
-
-def _largest_first(held: tuple[int, Seat]) -> tuple[int, str]:
-    return -held[0], held[1].wish.replica
-
-
-def _holder(seat: Seat) -> str:
-    resident = seat.resident
+def _holding(resident: Resident) -> str:
     marks = ["busy" if resident.is_busy else "idle"]
     marks += ["pinned"] if resident.is_pinned else []
     marks += ["asked for"] if resident.is_asked_for and not resident.is_busy else []
-    return f"{resident.replica} ({', '.join(marks)})"
+    return f"{format_bytes(resident.memory_bytes)} {resident.replica} ({', '.join(marks)})"
+
+
+def _shortest(able: Sequence[Range], rooms: Rooms) -> tuple[Range, int]:
+    """Where the least is lacking, and how much on each device."""
+    shorts = [each.size.bytes - rooms.each(each.numbers, each.count) for each in able]
+    short = min(shorts)
+    return able[shorts.index(short)], short
 
 
 def _needs(able: Range) -> str:

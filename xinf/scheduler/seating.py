@@ -20,9 +20,8 @@ def kept_seat(table: Table, wish: Wish, entry: ReplicaAssignment) -> Seat:
         entry = replace(entry, config=wish.config)
     numbers = tuple(table.number[uuid] for uuid in entry.devices)
     engine = table.engines.get(wish.replica)
-    claims = tuple(claim(entry, table.devices[number], engine) for number in numbers)
-    resident = table.resident(wish, max(claims, default=0))
-    return Seat(wish, entry, numbers, claims, resident, is_new=False)
+    claims = [claim(entry, table.devices[number], engine) for number in numbers]
+    return Seat(wish, entry, numbers, table.residents(wish, claims), is_new=False)
 
 
 def new_seat(table: Table, wish: Wish, spot: Spot, notes: Iterable[str]) -> Seat:
@@ -43,8 +42,8 @@ def new_seat(table: Table, wish: Wish, spot: Spot, notes: Iterable[str]) -> Seat
         rules=judged.rules,
         dtype=judged.dtype,
     )
-    claims = (spot.size.bytes,) * len(spot.numbers)
-    return Seat(wish, entry, spot.numbers, claims, table.resident(wish, spot.size.bytes))
+    claims = [spot.size.bytes] * len(spot.numbers)
+    return Seat(wish, entry, spot.numbers, table.residents(wish, claims))
 
 
 def device_names(table: Table, numbers: Sequence[int]) -> str:
@@ -77,21 +76,21 @@ def _grow_into(table: Table, seat: Seat, room: int) -> None:
     model, device = seat.wish.model, table.devices[seat.numbers[0]]
     if room <= 0 or seat.entry.context == model.sizing.context:
         return
-    size = largest_size(model, device, seat.claims[0] + room)
-    if size is not None and size.bytes > seat.claims[0]:
+    size = largest_size(model, device, seat.claim + room)
+    if size is not None and size.bytes > seat.claim:
         table.leave(seat.wish.replica)
-        table.sit(_resized(seat, size))
+        table.sit(_resized(table, seat, size))
 
 
-def _resized(seat: Seat, size: Size) -> Seat:
+def _resized(table: Table, seat: Seat, size: Size) -> Seat:
     entry = replace(
         seat.entry,
         memory_bytes=size.bytes,
         context=size.context,
         cache_bytes=size.cache_bytes,
     )
-    resident = replace(seat.resident, memory_bytes=size.bytes)
-    return replace(seat, entry=entry, claims=(size.bytes,) * len(seat.numbers), resident=resident)
+    claims = [size.bytes] * len(seat.numbers)
+    return Seat(seat.wish, entry, seat.numbers, table.residents(seat.wish, claims))
 
 
 def _tell_context(table: Table, seat: Seat) -> None:

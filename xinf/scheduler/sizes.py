@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from xinf.core.memory import Basis, MemoryShape, cache_size, largest_context, need
+from xinf.core.memory import Basis, MemoryShape, cache_size, largest_context, need, size_of
 from xinf.core.nodes import Device
 from xinf.core.placement import ReplicaAssignment
 from xinf.scheduler.snapshot import WantedModel
@@ -38,7 +38,7 @@ def smallest_size(model: WantedModel, device: Device) -> Size:
         return Size(max(measured, 0), Basis.MEASURED, cache_bytes=cache)
     if shape is None:
         return Size(max(model.memory_bytes, 0), Basis.DECLARED)
-    return Size(need(shape, model.sizing).total, shape.basis, cache_bytes=cache)
+    return Size(size_of(shape, model.sizing), shape.basis, cache_bytes=cache)
 
 
 def largest_size(model: WantedModel, device: Device, room: int) -> Size | None:
@@ -78,7 +78,7 @@ def parts(model: WantedModel | None, assignment: ReplicaAssignment) -> tuple[tup
 def _with_context(model: WantedModel, shape: MemoryShape, context: int, device: Device) -> Size:
     sizing = replace(model.sizing, context=context)
     cache = _told_cache(cache_size(shape, sizing), device)
-    return Size(need(shape, sizing).total, shape.basis, context, cache)
+    return Size(size_of(shape, sizing), shape.basis, context, cache)
 
 
 def _told_cache(size: int, device: Device) -> int | None:

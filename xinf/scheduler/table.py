@@ -45,7 +45,7 @@ _EMPTY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Make:
     """Devices of one machine, kind and name, by number: what fits one fits any that is empty."""
 
@@ -57,7 +57,7 @@ class Make:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A replica at its place: the devices by number, and what it claims of each.
+    """A replica at its place: the devices by number, and what it is to each of them.
 
     `is_new` = its engine is not there yet, or has to be started anew.
     """
@@ -65,9 +65,13 @@ class Seat:
     wish: Wish
     entry: ReplicaAssignment
     numbers: tuple[int, ...]
-    claims: tuple[int, ...]
-    resident: Resident
+    residents: tuple[Resident, ...]
     is_new: bool = True
+
+    @property
+    def claim(self) -> int:
+        """Bytes on each device; a new replica claims the same of all."""
+        return self.residents[0].memory_bytes
 
 
 class Table:
@@ -85,18 +89,20 @@ class Table:
         self.makes = _makes(self.nodes, self.devices)
         # By device: bytes that may still be claimed, who sits there, and how often that changed.
         self.free: list[int] = [account.free for account in self.accounts]
-        self.on: list[dict[str, Seat]] = [{} for _ in self.devices]
+        self.on: list[dict[str, Resident]] = [{} for _ in self.devices]
         self.turns: list[int] = [0] * len(self.devices)
+        self.turn = 0
         self.seats: dict[str, Seat] = {}
         self._copies: dict[str, list[int]] = {}
+        self._most: dict[Make, tuple[int, int]] = {}
         self._now = snapshot.now
         self._residence_s = policy.residence_s
 
     def sit(self, seat: Seat) -> None:
         self.seats[seat.wish.replica] = seat
         self._book(seat, 1)
-        for number in seat.numbers:
-            self.on[number][seat.wish.replica] = seat
+        for number, resident in zip(seat.numbers, seat.residents, strict=True):
+            self.on[number][resident.replica] = resident
 
     def leave(self, replica: str) -> Seat:
         seat = self.seats.pop(replica)
@@ -106,11 +112,20 @@ class Table:
         return seat
 
     def _book(self, seat: Seat, sign: int) -> None:
+        self.turn += 1
         copies = self._copies.setdefault(seat.wish.model.name, [0] * len(self.devices))
-        for number, claim in zip(seat.numbers, seat.claims, strict=True):
-            self.free[number] -= sign * claim
+        for number, resident in zip(seat.numbers, seat.residents, strict=True):
+            self.free[number] -= sign * resident.memory_bytes
             self.turns[number] += 1
             copies[number] += sign
+
+    def most_free(self, make: Make) -> int:
+        """The most that any device of a make has free: less than that need not be looked for."""
+        turn, most = self._most.get(make, (-1, 0))
+        if turn != self.turn:
+            most = max(self.free[number] for number in make.numbers)
+            self._most[make] = (self.turn, most)
+        return most
 
     def distaste(self, number: int, model: str) -> tuple[float, float]:
         """How much the strategy minds a device for a replica of `model`."""
@@ -119,7 +134,13 @@ class Table:
         copies = self._copies.get(model)
         return self.strategy.distaste(share, copies[number] if copies else 0)
 
-    def resident(self, wish: Wish, claim: int) -> Resident:
+    def residents(self, wish: Wish, claims: Sequence[int]) -> tuple[Resident, ...]:
+        """A replica on devices of which it claims so much each."""
+        if len(set(claims)) == 1:
+            return (self._resident(wish, claims[0]),) * len(claims)
+        return tuple(self._resident(wish, claim) for claim in claims)
+
+    def _resident(self, wish: Wish, claim: int) -> Resident:
         """What its engine says for or against a replica's leaving."""
         engine = self.engines.get(wish.replica)
         idle_s, there_s = math.inf, math.inf

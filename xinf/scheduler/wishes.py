@@ -33,10 +33,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """With which right a replica asks for memory that others hold."""
+    """With which right a replica asks for memory that others hold.
+
+    `is_person` = somebody might stop others for it by hand, who need not wait till they settle.
+    """
 
     priority: int
     is_demanded: bool
+    is_person: bool = False
 
 
 def by_name(wanted: Iterable[WantedModel]) -> dict[str, WantedModel]:

@@ -6,14 +6,14 @@ beside the whole of it. So a program whose memory wavers does not start and stop
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from xinf.core.nodes import Device, DeviceProcess
 from xinf.core.placement import Obstacle
 from xinf.core.units import format_bytes
-from xinf.scheduler.clearing import resident_on
+from xinf.scheduler.eviction import Resident, without_vain
 from xinf.scheduler.keeping import Cause
-from xinf.scheduler.table import Seat, Table
+from xinf.scheduler.table import Table
 from xinf.scheduler.wishes import Wish
 
 # So many of the programs that hold the most are named.
@@ -26,10 +26,10 @@ def give_way(table: Table, causes: dict[str, Cause]) -> list[Wish]:
     for number in range(len(table.devices)):
         lacking = -(table.free[number] + table.accounts[number].reserve // 2)
         if lacking > 0:
-            for seat in list(_leaving(table, number, lacking)):
-                table.leave(seat.wish.replica)
-                causes[seat.wish.replica] = Cause(blame(table, number), Obstacle.YIELDED)
-                leaving.append(seat.wish)
+            cause = Cause(blame(table, number), Obstacle.YIELDED)
+            for resident in _leaving(table.on[number].values(), lacking):
+                causes[resident.replica] = cause
+                leaving.append(table.leave(resident.replica).wish)
     return leaving
 
 
@@ -52,26 +52,18 @@ def _programs(device: Device) -> Iterator[str]:
         yield f"{each.name} (pid {each.pid}) holds {format_bytes(each.memory_bytes)}"
 
 
-def _leaving(table: Table, number: int, lacking: int) -> Iterator[Seat]:
+def _leaving(residents: Iterable[Resident], lacking: int) -> list[Resident]:
     """The least important that are enough, the longest unused first; all idle ones if none are."""
-    idle = [seat for seat in table.on[number].values() if not seat.resident.is_busy]
-    chosen: list[Seat] = []
-    for seat in sorted(idle, key=_rank):
-        if lacking > 0 and _claim(seat, number) > 0:
-            chosen.append(seat)
-            lacking -= _claim(seat, number)
-    spare = -lacking
-    needed: list[Seat] = []
-    for seat in reversed(chosen):
-        if _claim(seat, number) <= spare:
-            spare -= _claim(seat, number)
-        else:
-            needed.append(seat)
-    return reversed(needed)
+    idle = [each for each in residents if each.memory_bytes > 0 and not each.is_busy]
+    chosen: list[Resident] = []
+    for resident in sorted(idle, key=_rank):
+        if lacking > 0:
+            chosen.append(resident)
+            lacking -= resident.memory_bytes
+    return list(without_vain(chosen, -lacking))
 
 
-def _rank(seat: Seat) -> tuple[float | str, ...]:
-    resident = seat.resident
+def _rank(resident: Resident) -> tuple[float | str, ...]:
     return (
         resident.is_pinned,
         resident.is_asked_for,
@@ -79,7 +71,3 @@ def _rank(seat: Seat) -> tuple[float | str, ...]:
         -resident.idle_s,
         resident.replica,
     )
-
-
-def _claim(seat: Seat, number: int) -> int:
-    return resident_on(seat, number).memory_bytes
