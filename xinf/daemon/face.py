@@ -30,6 +30,7 @@ from xinf.gateway.snapshot import Snapshots
 from xinf.meta.events import EventTable
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import Records
+from xinf.registry.inspector import Inspector
 from xinf.router.admission import Admission
 from xinf.router.connect import connect
 from xinf.router.directory import ModelDirectory
@@ -123,8 +124,9 @@ class Face:
             waiting=self._admission.waiting,
             file=lambda: self._reload.file,
         )
+        inspector = Inspector(self._start.paths.cache_dir, self._clock)
         return Planning(
-            previews=Previews(planner, self._start),
+            previews=Previews(planner, self._start, inspector, self._clock),
             applying=Applying(self._start.source, self._reload),
             explaining=explaining,
             limits=limits,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
+from xinf.core.facts import ModelFacts
 from xinf.core.json import JsonValue
 from xinf.core.models import ModelIntent
 from xinf.core.nodes import Device, NodeStatus
@@ -103,13 +104,16 @@ class Picture:
         current: PlacementPlan,
         intents: Mapping[str, ModelIntent] | None = None,
         foreign_before: Mapping[str, int] | None = None,
+        facts: Mapping[str, ModelFacts] | None = None,
     ) -> ClusterSnapshot:
-        """Everything as it is now, or as it would be with other `intents`."""
+        """Everything as it is now, or as it would be with other `intents`, and with `facts` of
+        files that nobody wants yet.
+        """
         nodes = tuple(self.nodes.items.values())
         wishes = self.models.items if intents is None else intents
         return ClusterSnapshot(
             nodes=nodes,
-            wanted=tuple(self._wanted(nodes, wishes)),
+            wanted=tuple(self._wanted(nodes, wishes, self.facts.items if facts is None else facts)),
             current=current,
             engines=tuple(self._engines()),
             foreign_before=foreign_before or {},
@@ -117,13 +121,16 @@ class Picture:
         )
 
     def _wanted(
-        self, nodes: Sequence[NodeStatus], intents: Mapping[str, ModelIntent]
+        self,
+        nodes: Sequence[NodeStatus],
+        intents: Mapping[str, ModelIntent],
+        facts: Mapping[str, ModelFacts],
     ) -> Iterator[WantedModel]:
         devices = [device for node in nodes for device in node.devices]
         known = Known(
             device_kinds=frozenset(device.kind for device in devices),
             engine_defaults=self._ways.engine_defaults,
-            facts=self.facts.items,
+            facts=facts,
             footprints=tuple(self.footprints.items.values()),
             judge=self._ways.bench(devices),
             demand=self._traffic.demand(),

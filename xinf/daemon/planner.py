@@ -15,6 +15,7 @@ from typing import Any
 from xinf.agent.wake import Wake
 from xinf.core.clock import Clock
 from xinf.core.events import Event
+from xinf.core.facts import ModelFacts
 from xinf.core.models import ModelIntent
 from xinf.core.placement import PlacementPlan, ReplicaAssignment
 from xinf.daemon.picture import Picture
@@ -94,10 +95,14 @@ class Planner:
             return plan(snapshot, self.policy)
         return await asyncio.to_thread(plan, snapshot, self.policy)
 
-    async def snapshot(self, intents: Mapping[str, ModelIntent] | None = None) -> ClusterSnapshot:
-        """All that the next plan depends on now, or would with other `intents`."""
+    async def snapshot(
+        self,
+        intents: Mapping[str, ModelIntent] | None = None,
+        facts: Mapping[str, ModelFacts] | None = None,
+    ) -> ClusterSnapshot:
+        """All that the next plan depends on now, or would with other `intents` and `facts`."""
         current = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
-        return self.picture.snapshot(current, intents, self._foreign)
+        return self.picture.snapshot(current, intents, self._foreign, facts)
 
     def _changes(
         self,

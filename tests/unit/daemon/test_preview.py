@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,13 +14,22 @@ from tests.support.store import records
 from xinf.config.source import ConfigSource, Reading
 from xinf.core.changes import Action, Outlook, Preview
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.facts import ModelFacts, Weights, facts_name
 from xinf.core.models import Activation, ModelIntent, ModelSpec, Override, SimSpec
 from xinf.core.nodes import Device, NodeStatus, Sighting
 from xinf.core.placement import Obstacle, Unplaced
 from xinf.core.units import GIB
 from xinf.daemon.planner import Planner
-from xinf.daemon.preview import Previews, misfits, planner_alone, preview_alone
+from xinf.daemon.preview import (
+    FILES_WITHIN_S,
+    Previews,
+    look_at_files,
+    misfits,
+    planner_alone,
+    preview_alone,
+)
 from xinf.meta.records import Records
+from xinf.meta.store import Put
 
 GPU = Device("GPU-a", "cuda", 0, "NVIDIA A", 32 * GIB, 0)
 
@@ -36,6 +45,10 @@ def read(root: Path, text: str) -> Reading:
 
 def told(found: Outlook) -> list[tuple[Action, str]]:
     return [(change.action, change.replica) for change in found.preview.changes]
+
+
+def previews(planner: Planner, start: Reading, files: Files | None = None) -> Previews:
+    return Previews(planner, start, files or Files(), VirtualClock())
 
 
 @asynccontextmanager
@@ -56,8 +69,26 @@ async def planned(reading: Reading) -> AsyncIterator[tuple[Planner, Records]]:
         await asyncio.gather(*loops, return_exceptions=True)
 
 
-async def alone(root: Path, text: str, kept: Mapping[str, ModelIntent] | None = None) -> Outlook:
-    return await preview_alone(read(root, text), Sighting((GPU,)), kept or {}, VirtualClock())
+class Files:
+    """Files whose headers say what the test says; a source that has none is never answered for."""
+
+    def __init__(self, **facts: ModelFacts | XinfError) -> None:
+        self.facts = facts
+        self.looked: list[str] = []
+
+    async def look(self, source: str) -> ModelFacts:
+        self.looked.append(source)
+        found = self.facts.get(source.rpartition("/")[2])
+        if isinstance(found, XinfError):
+            raise found
+        return found if found is not None else await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def revision(self, source: str) -> str | None:
+        raise NotImplementedError
+
+
+async def alone(root: Path, text: str, *kept: Put) -> Outlook:
+    return await preview_alone(read(root, text), Sighting((GPU,)), kept, Files(), VirtualClock())
 
 
 async def test_where_nothing_runs_all_that_is_wanted_would_be_started(tmp_path: Path) -> None:
@@ -76,7 +107,13 @@ async def test_what_was_launched_before_is_counted_where_nothing_runs(tmp_path: 
         declared=ModelSpec("a", engine="sim", sim=SimSpec(memory_bytes=10 * GIB)),
         override=Override.TERMINATE,
     )
-    found = await alone(tmp_path, model("b", 4), {"c": ModelIntent(launched=launched), "a": off})
+    async with records(VirtualClock()) as elsewhere:
+        models = elsewhere.models
+        kept = [
+            models.put_operation("c", ModelIntent(launched=launched)),
+            models.put_operation("a", off),
+        ]
+    found = await alone(tmp_path, model("b", 4), *kept)
     assert told(found) == [(Action.START, "b/0"), (Action.START, "c/0")]
 
 
@@ -94,7 +131,7 @@ async def test_an_edit_touches_what_it_changes_and_nothing_else(tmp_path: Path) 
     async with planned(start) as (planner, store):
         before = await store.store.list_prefix("")
         text = model("a", 12) + model("c", 2)
-        found = await Previews(planner, start).preview(text, tmp_path / "new.toml")
+        found = await previews(planner, start).preview(text, tmp_path / "new.toml")
         assert await store.store.list_prefix("") == before
     assert told(found) == [
         (Action.STOP, "b/0"),
@@ -110,7 +147,7 @@ async def test_an_edit_touches_what_it_changes_and_nothing_else(tmp_path: Path) 
 async def test_the_same_file_changes_nothing(tmp_path: Path) -> None:
     text = model("a", 10)
     async with planned(read(tmp_path, text)) as (planner, _):
-        found = await Previews(planner, read(tmp_path, text)).preview(text, tmp_path / "x.toml")
+        found = await previews(planner, read(tmp_path, text)).preview(text, tmp_path / "x.toml")
     assert found.preview.is_empty
     assert found.preview.untouched == ("a",)
 
@@ -119,7 +156,7 @@ async def test_what_only_a_restart_applies_is_told_and_not_reckoned_with(tmp_pat
     start = read(tmp_path, model("a", 10))
     async with planned(start) as (planner, _):
         text = model("a", 10) + '[memory]\nreserve = "30GiB"\n'
-        found = await Previews(planner, start).preview(text, tmp_path / "x.toml")
+        found = await previews(planner, start).preview(text, tmp_path / "x.toml")
     assert found.waiting == ("memory.reserve",)
     assert found.preview.is_empty
 
@@ -128,9 +165,50 @@ async def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path) -> None:
     start = read(tmp_path, model("a", 10))
     async with planned(start) as (planner, _):
         with pytest.raises(XinfError) as refused:
-            await Previews(planner, start).preview("[modls]\n", tmp_path / "x.toml")
+            await previews(planner, start).preview("[modls]\n", tmp_path / "x.toml")
     assert refused.value.code is ErrorCode.CONFIG_INVALID
     assert "x.toml:1" in str(refused.value)
+
+
+def facts(source: str, gib: int) -> ModelFacts:
+    weights = Weights(numbers=gib * GIB // 2)
+    return ModelFacts(source, "r", "safetensors", dtype="bfloat16", weights=weights)
+
+
+async def test_files_that_only_the_new_file_names_are_looked_at_and_forgotten(
+    tmp_path: Path,
+) -> None:
+    start = read(tmp_path, model("a", 10))
+    source = f"path:{tmp_path}/big"
+    text = f'[models.big]\nsource = "{source}"\nengine = "vllm"\n'
+    files = Files(big=facts(source, 90))
+    async with planned(start) as (planner, store):
+        found = await previews(planner, start, files).preview(text, tmp_path / "x.toml")
+        assert await store.facts.list() == {}
+    assert files.looked == [source]
+    assert [entry.model for entry in found.preview.unplaced] == ["big"]
+    assert found.preview.unplaced[0].needs_bytes > 90 * GIB
+    assert found.misfits == ("big",)
+
+
+async def test_files_that_cannot_be_seen_in_time_are_not_waited_for(tmp_path: Path) -> None:
+    spec = ModelSpec("m", source="hf:org/silent", engine="vllm")
+    gone = ModelSpec("n", source="hf:org/gone", engine="vllm")
+    files = Files(gone=XinfError(ErrorCode.NO_NETWORK, cause="no network"))
+    clock = VirtualClock()
+    looking = asyncio.ensure_future(look_at_files([gone, spec], {}, files, clock))
+    await clock.advance(FILES_WITHIN_S)
+    found = await looking
+    assert found[facts_name("hf:org/gone")].problem == "no network"
+    assert "not known" in found[facts_name("hf:org/silent")].problem
+
+
+async def test_files_that_are_known_are_not_looked_at_again(tmp_path: Path) -> None:
+    known = {facts_name("hf:org/m"): facts("hf:org/m", 1)}
+    files = Files()
+    spec = ModelSpec("m", source="hf:org/m", engine="vllm")
+    assert await look_at_files([spec], known, files, VirtualClock()) == known
+    assert files.looked == []
 
 
 @pytest.mark.parametrize(
