@@ -24,6 +24,7 @@ class Hub:
     breaks_after: int = 0
     status: int = 0
     halts_after: int = 0
+    knows_ranges: bool = True
     halted: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[str] = field(default_factory=list[str])
@@ -68,17 +69,18 @@ class Hub:
         if data is None:
             return refusal(404, "EntryNotFound")
         headers = {"ETag": f'"{etag(data)}"', "X-Repo-Commit": COMMIT}
-        begin = 0
-        asked = request.headers.get("Range")
+        begin, end = 0, len(data)
+        asked = request.headers.get("Range") if self.knows_ranges else None
         if asked:
             self.ranges.append(asked)
-            begin = int(asked.removeprefix("bytes=").split("-")[0])
-            headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            begin, end = int(first), min(int(last) + 1, end) if last else end
+            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data)}"
         response = web.StreamResponse(status=206 if asked else 200, headers=headers)
-        response.content_length = len(data) - begin
+        response.content_length = end - begin
         await response.prepare(request)
         if request.method == "GET":
-            await self._send(request, response, data[begin:])
+            await self._send(request, response, data[begin:end])
         return response
 
     async def _send(self, request: web.Request, response: web.StreamResponse, data: bytes) -> None:
