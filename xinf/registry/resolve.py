@@ -179,7 +179,10 @@ def _shape(
 
 def _why(claim: Need, sizing: Sizing) -> str:
     """What the memory is made of, in words."""
-    parts = " + ".join(f"{name} {format_bytes(size)}" for name, size in claim.parts())
-    times = f"{sizing.sequences:g} x {sizing.context} tokens"
-    of_what = f" for {times}" if claim.cache and sizing.cache_bytes is None else ""
-    return f"{parts}{of_what}{' (assumed)' if claim.basis is Basis.ASSUMED else ''}"
+    times = f" ({sizing.sequences:g} x {sizing.context} tokens)"
+    parts = " + ".join(
+        f"{name} {format_bytes(size)}"
+        + (times if name == "KV cache" and sizing.cache_bytes is None else "")
+        for name, size in claim.parts()
+    )
+    return f"{parts}{' (assumed)' if claim.basis is Basis.ASSUMED else ''}"

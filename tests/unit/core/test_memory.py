@@ -1,60 +1,66 @@
-from __future__ import annotations
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinf.core.memory import CacheGroup, MemoryShape, Sizing, largest_context, need, size_of
-from xinf.core.units import MIB
-
-groups = st.builds(
+from xinf.core.memory import (
+    Basis,
     CacheGroup,
-    layers=st.integers(1, 80),
-    numbers_per_token=st.integers(0, 4096),
-    window=st.none() | st.integers(1, 8192),
-    state_bytes=st.integers(0, 100_000),
-    heads=st.sampled_from([1, 2, 8]),
-)
-shapes = st.builds(
     MemoryShape,
-    weights=st.integers(0, 1000 * MIB),
-    replicated=st.integers(0, MIB),
-    cache=st.lists(groups, max_size=3).map(tuple),
-    cache_number_bytes=st.sampled_from([1.0, 2.0, 4.0]),
-    activations=st.integers(0, MIB),
-    overhead=st.integers(0, MIB),
-    extras=st.sampled_from([(), (("vision", MIB), ("draft", 7))]),
-)
-sizings = st.builds(
     Sizing,
-    context=st.integers(1, 40_000),
-    sequences=st.sampled_from([1.0, 2.5, 8.0]),
-    devices=st.sampled_from([1, 2, 4]),
+    cache_size,
+    largest_context,
+    need,
+)
+
+SHAPE = MemoryShape(
+    weights=101,
+    replicated=10,
+    cache=(CacheGroup(2, 4, heads=2), CacheGroup(1, 4, window=10), CacheGroup(1, state_bytes=6)),
+    activations=5,
+    overhead=7,
+    extras=(("LoRA slots", 3),),
 )
 
 
-@given(shapes, sizings)
-def test_a_size_is_the_total_of_its_parts(shape: MemoryShape, sizing: Sizing) -> None:
-    assert size_of(shape, sizing) == need(shape, sizing).total
-    assert size_of(shape, sizing) == sum(size for _, size in need(shape, sizing).parts())
+def test_layers_keep_tokens_up_to_their_window_and_a_state_whatever_the_length() -> None:
+    assert cache_size(SHAPE, Sizing(8)) == 2 * 4 * 8 * 2 + 4 * 8 * 2 + 6
+    assert cache_size(SHAPE, Sizing(50)) == 2 * 4 * 50 * 2 + 4 * 10 * 2 + 6
+    assert cache_size(SHAPE, Sizing(8, sequences=2.5)) == round(198 * 2.5)
 
 
-@given(shapes, sizings, st.integers(0, 4000 * MIB))
-def test_the_largest_context_is_the_one_that_trying_all_finds(
-    shape: MemoryShape, sizing: Sizing, room: int
-) -> None:
-    def fits(context: int) -> bool:
-        return need(shape, Sizing(context, sizing.sequences, sizing.devices)).total <= room
-
-    tried = range(1024, sizing.context + 1, 1024)
-    best = max((context for context in tried if fits(context)), default=None)
-    expected = sizing.context if fits(sizing.context) else best
-    assert largest_context(shape, sizing, room) == expected
+def test_a_format_or_a_size_that_was_asked_for_wins() -> None:
+    assert cache_size(SHAPE, Sizing(8, cache_number_bytes=1)) == 2 * 4 * 8 + 4 * 8 + 6
+    assert cache_size(SHAPE, Sizing(8, cache_bytes=1234)) == 1234
 
 
-def test_a_context_is_found_in_whole_steps_between_two_that_are_known() -> None:
-    """32 layers of 2,048 numbers of 2 bytes: 128 KiB a token, 128 MiB for 1,024 of them."""
-    shape = MemoryShape(weights=1000 * MIB, cache=(CacheGroup(32, 2048, heads=8),))
-    assert largest_context(shape, Sizing(65536), 1000 * MIB + 10 * 128 * MIB) == 10 * 1024
-    assert largest_context(shape, Sizing(65536), 1000 * MIB + 10 * 128 * MIB - 1) == 9 * 1024
-    assert largest_context(shape, Sizing(65536), 1000 * MIB + 127 * MIB) is None
-    assert largest_context(shape, Sizing(65000), 100_000 * MIB) == 65000
+def test_each_device_holds_its_share_and_what_cannot_be_divided() -> None:
+    claim = need(SHAPE, Sizing(8, devices=2))
+    assert claim.weights == 51 + 10
+    assert claim.cache == 2 * 4 * 8 * 2 // 2 + 4 * 8 * 2 + 6
+    assert claim.total == claim.weights + claim.cache + 5 + 7 + 3
+
+
+def test_parts_are_named_for_people_and_say_how_sure_they_are() -> None:
+    assert [name for name, _ in need(SHAPE, Sizing(8)).parts()] == [
+        "weights",
+        "KV cache",
+        "LoRA slots",
+        "activations",
+        "engine",
+    ]
+    assumed = replace(SHAPE, basis=Basis.ASSUMED)
+    assert need(assumed, Sizing(8)).basis is Basis.ASSUMED
+    assert need(SHAPE, Sizing(8)).basis is Basis.ESTIMATED
+
+
+@given(room=st.integers(0, 2_000_000), most=st.integers(1, 100_000), step=st.integers(1, 5000))
+def test_the_largest_context_fits_and_the_next_would_not(room: int, most: int, step: int) -> None:
+    sizing = Sizing(most)
+    found = largest_context(SHAPE, sizing, room, step)
+    if found is None:
+        assert need(SHAPE, Sizing(min(step, most))).total > room
+        return
+    assert need(SHAPE, Sizing(found)).total <= room
+    assert found == most or found % step == 0
+    assert found == most or need(SHAPE, Sizing(min(found + step, most))).total > room

