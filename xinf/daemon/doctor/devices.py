@@ -7,6 +7,7 @@ from itertools import groupby
 
 from xinf.core.findings import Finding, Severity
 from xinf.core.nodes import Device, Sighting
+from xinf.core.placement import AppliedRule
 from xinf.core.units import format_bytes
 from xinf.core.workload import Verdict, Workload
 from xinf.device.compatibility import Compatibility, judge
@@ -66,15 +67,19 @@ def check_compatibility(
     compatibility: Compatibility,
     circumstances: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Finding]:
-    """What vLLM needs on each kind of card, for one replica on one of them."""
-    seen: set[tuple[str, str | None]] = set()
+    """What vLLM needs on each kind of card, and what more where several of them share a model."""
+    alike: dict[tuple[str, str, str | None], list[Device]] = {}
     for device in sighting.devices:
-        if device.kind == "cpu" or (device.name, device.compute_capability) in seen:
-            continue
-        seen.add((device.name, device.compute_capability))
-        told = circumstances.get(device.kind, {})
-        verdict = judge(compatibility, Workload("vllm"), device, told)
-        yield from _verdict(device, verdict)
+        if device.kind != "cpu":
+            key = (device.kind, device.name, device.compute_capability)
+            alike.setdefault(key, []).append(device)
+    for devices in alike.values():
+        told = circumstances.get(devices[0].kind, {})
+        alone = judge(compatibility, Workload("vllm"), devices[0], told)
+        yield from _verdict(devices[0], alone)
+        shared = judge(compatibility, Workload("vllm", devices=len(devices)), devices[0], told)
+        where = f"{len(devices)} x {_capability(devices[0])} for one model"
+        yield from (_rule(where, rule) for rule in shared.rules if rule not in alone.rules)
 
 
 def _verdict(device: Device, verdict: Verdict) -> Iterator[Finding]:
@@ -86,14 +91,18 @@ def _verdict(device: Device, verdict: Verdict) -> Iterator[Finding]:
     if device.kind == "cuda" and device.compute_capability is None:
         text = f"{named(device)} does not tell its compute capability, so nothing is known of it"
         yield Finding("compatibility", WARN, text)
-    elif not any(not rule.args and not rule.env for rule in verdict.rules):
+    elif all(rule.args or rule.env for rule in verdict.rules):
         yield Finding("compatibility", OK, f"{where}: vLLM runs there{dtype}")
-    for rule in verdict.rules:
-        is_set = bool(rule.args or rule.env)
-        told = f"xinf sets {_settings(rule.args, rule.env)}: " if is_set else ""
-        severity = INFO if is_set else WARN
-        fix = f"see {rule.link}" if rule.link else ""
-        yield Finding("compatibility", severity, f"{where}: {told}{rule.reason}", fix)
+    yield from (_rule(where, rule) for rule in verdict.rules)
+
+
+def _rule(where: str, rule: AppliedRule) -> Finding:
+    """A setting is seen to; what cannot be set is a warning."""
+    is_set = bool(rule.args or rule.env)
+    told = f"xinf sets {_settings(rule.args, rule.env)}: " if is_set else ""
+    fix = f"see {rule.link}" if rule.link else ""
+    severity = INFO if is_set else WARN
+    return Finding("compatibility", severity, f"{where}: {told}{rule.reason}", fix)
 
 
 def check_surroundings(sighting: Sighting) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class StoreSeen:
 class RuntimeSeen:
     """An engine environment. `kind` is the kind of device that it is for; `unmet` and `next_step`
     say what of the machine it lacks; `download_bytes` what installing it takes. `is_default` = a
-    model that names no engine runs in it on this machine.
+    model that names no engine runs in it on this machine; `is_own` = the user brought it.
     """
 
     variant: str
@@ -55,6 +55,7 @@ class RuntimeSeen:
     next_step: str = ""
     download_bytes: int = 0
     is_default: bool = False
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,9 @@ def _seen(place: Place, sighting: Sighting, view: RuntimeView) -> RuntimeSeen:
         versions=tuple(f"{name} {version}" for name, version in view.versions.items()),
         download_bytes=lock.download_bytes,
         is_default=view.variant == _default(sighting),
+        is_own=view.variant in policies.own_pythons(place.settings),
     )
-    if view.state is RuntimeState.USER:
+    if told.is_own:
         return told
     try:
         check_python(lock, python_minor())

@@ -16,7 +16,7 @@ def check_runtimes(runtimes: Sequence[RuntimeSeen], kinds: Collection[str]) -> I
 
 
 def _finding(seen: RuntimeSeen) -> Finding:
-    name, install = f"runtime {seen.variant}", f"xinf runtime install {seen.variant}"
+    name, install = seen.variant, f"xinf runtime install {seen.variant}"
     versions = ", ".join(seen.versions[:_VERSIONS])
     if seen.unmet and seen.state in {"missing", "broken"}:
         severity = Severity.FAIL if seen.is_default else Severity.INFO
@@ -25,11 +25,11 @@ def _finding(seen: RuntimeSeen) -> Finding:
     if seen.unmet:
         text = f"{name} is installed, but {seen.unmet}"
         return Finding("runtime", Severity.WARN, text, seen.next_step)
+    if seen.state == "broken" and seen.is_own:
+        text = f"{name}: your own interpreter for it does not run"
+        fix = "Correct `engines.NAME.python`, or remove it to have xinf install one"
+        return Finding("runtime", Severity.FAIL, text, fix)
     if seen.state == "broken":
-        if not seen.versions:
-            text = f"{name}: your own interpreter for it does not run"
-            fix = "Correct `engines.NAME.python`, or remove it to have xinf install one"
-            return Finding("runtime", Severity.FAIL, text, fix)
         text = f"{name} is broken: something of it is gone; the next start installs it anew"
         return Finding("runtime", Severity.WARN, text, install)
     if seen.state == "missing":
