@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from xinf.scheduler.eviction import Resident, make_room, may_leave
@@ -12,7 +12,7 @@ from xinf.scheduler.wishes import Claimant
 
 # So many devices of a make are considered, those with the most free memory: enough for any
 # workstation, and a bound for larger machines.
-LOOKED_AT = 8
+CONSIDERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +34,45 @@ class Clearing:
         )
 
 
+class _Reach:
+    """How much of each device one claimant could have, as far as it has been asked for."""
+
+    def __init__(self, devices: int) -> None:
+        self.sizes = [0] * devices
+        self.turns = [-1] * devices
+        # By make: the turn at which it was asked for, and the most on any of its devices.
+        self.most: dict[Make, tuple[int, int]] = {}
+
+
 class Clearings:
     """Remembers how much of each device could be freed, until somebody comes or goes there."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, considered: int = CONSIDERED) -> None:
         self._table = table
-        # By claimant and device: bytes, and the turn at which that was so.
-        self._sizes: dict[Claimant, tuple[list[int], list[int]]] = {}
-        self._most: dict[tuple[Claimant, Make], tuple[int, int]] = {}
+        self._considered = considered
+        self._reaches: dict[Claimant, _Reach] = {}
 
     def cheapest(self, able: Iterable[Range], claimant: Claimant) -> Clearing | None:
         """None where even everybody's leaving who may leave would not be enough."""
-        found = [clearing for each in able for clearing in self._of(each, claimant)]
+        reach = self._reaches.get(claimant)
+        if reach is None:
+            reach = self._reaches[claimant] = _Reach(len(self._table.devices))
+        found = [
+            clearing
+            for each in able
+            if self._most(reach, claimant, each.make) >= each.size.bytes
+            for clearing in self._of(each, claimant, reach)
+        ]
         return min(found, key=lambda clearing: clearing.cost, default=None)
 
-    def _of(self, able: Range, claimant: Claimant) -> Iterator[Clearing]:
-        need = able.size.bytes
-        if self._most_room(claimant, able.make) < need:
-            return
-        free, room = self._table.free, self._room(claimant, able.numbers)
-        numbers = [number for number in able.numbers if free[number] + room[number] >= need]
+    def _of(self, able: Range, claimant: Claimant, reach: _Reach) -> Iterator[Clearing]:
+        need, free, sizes = able.size.bytes, self._table.free, reach.sizes
+        numbers = [number for number in able.numbers if free[number] + sizes[number] >= need]
         if len(numbers) < able.count:
             return
         numbers = sorted(numbers, key=lambda number: (-free[number], number))
-        looked_at = numbers[: max(LOOKED_AT, able.count)]
-        single = [self._clear((number,), able, claimant) for number in looked_at]
+        considered = numbers[: max(self._considered, able.count)]
+        single = [self._clear((number,), able, claimant) for number in considered]
         if able.count == 1:
             yield from single
             return
@@ -77,29 +91,22 @@ class Clearings:
                 leaving[resident.replica] = resident
         return Clearing(Spot(numbers, able.size), tuple(leaving.values()))
 
-    def _most_room(self, claimant: Claimant, make: Make) -> int:
+    def _most(self, reach: _Reach, claimant: Claimant, make: Make) -> int:
         """The most that any device of a make could have free: no use to look there for more."""
-        key, now = (claimant, make), self._table.turn
-        turn, most = self._most.get(key, (-1, 0))
-        if turn != now:
-            free, room = self._table.free, self._room(claimant, make.numbers)
-            most = max(free[number] + room[number] for number in make.numbers)
-            self._most[key] = (now, most)
+        turn, most = reach.most.get(make, (-1, 0))
+        if turn != self._table.turn:
+            most = max(self._room(reach, claimant, number) for number in make.numbers)
+            reach.most[make] = (self._table.turn, most)
         return most
 
-    def _room(self, claimant: Claimant, numbers: Sequence[int]) -> list[int]:
-        """By device number: bytes that would leave for `claimant`."""
-        turns = self._table.turns
-        known = self._sizes.get(claimant)
-        if known is None:
-            known = self._sizes[claimant] = ([0] * len(turns), [-1] * len(turns))
-        sizes, seen = known
-        for number in numbers:
-            if seen[number] != turns[number]:
-                seen[number] = turns[number]
-                sizes[number] = sum(
-                    resident.memory_bytes
-                    for resident in self._table.on[number].values()
-                    if may_leave(resident, claimant)
-                )
-        return sizes
+    def _room(self, reach: _Reach, claimant: Claimant, number: int) -> int:
+        """Bytes of a device that are free or would be left for `claimant`."""
+        table = self._table
+        if reach.turns[number] != table.turns[number]:
+            reach.turns[number] = table.turns[number]
+            reach.sizes[number] = sum(
+                resident.memory_bytes
+                for resident in table.on[number].values()
+                if may_leave(resident, claimant)
+            )
+        return table.free[number] + reach.sizes[number]

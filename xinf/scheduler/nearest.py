@@ -11,7 +11,7 @@ from xinf.core.placement import model_of
 from xinf.scheduler.clearing import Clearings
 from xinf.scheduler.places import Range
 from xinf.scheduler.rooms import Rooms
-from xinf.scheduler.sizes import CONTEXT_FLOOR, is_elastic
+from xinf.scheduler.sizes import CONTEXT_FLOOR, is_elastic, with_context
 from xinf.scheduler.snapshot import WantedModel
 from xinf.scheduler.wishes import Claimant, Wish
 
@@ -50,7 +50,7 @@ class Nearest:
         for alternative in (*model.alternatives, *_shared(model)):
             sizing = alternative.sizing
             if is_elastic(model):
-                sizing = replace(sizing, context=min(sizing.context, CONTEXT_FLOOR))
+                sizing = with_context(sizing, min(sizing.context, CONTEXT_FLOOR))
             size, count = size_of(alternative.shape, sizing), max(sizing.devices, 1)
             if any(self._rooms.each(one.numbers, count) >= size for one in able):
                 yield alternative.change

@@ -5,11 +5,11 @@ A spot is one device, or several of one make that share a replica (tensor parall
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xinf.core.workload import Verdict
-from xinf.scheduler.sizes import Size, is_elastic, largest_size, smallest_size
+from xinf.scheduler.sizes import Size, smallest_size, whole_bytes
 from xinf.scheduler.snapshot import WantedModel
 from xinf.scheduler.table import Make, Table
 from xinf.scheduler.wishes import Wish
@@ -82,14 +82,13 @@ def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:
 def _best(
     table: Table, wish: Wish, able: Range, fitting: list[int]
 ) -> tuple[tuple[float, ...], Spot]:
-    model = wish.model
-    short, roomy = _roomy(table, model, able, fitting)
+    short, roomy = _roomy(table, wish.model, able, fitting)
+    mind = table.distaste(wish.model.name)
     if able.count == 1:
-        chosen = (min(roomy, key=lambda number: (*table.distaste(number, model.name), number)),)
+        chosen = (min(roomy, key=mind),)
     else:
-        chosen = _neighbours(table, model, roomy, able.count)
-    mind = max(table.distaste(number, model.name) for number in chosen)
-    return (short, *mind, *chosen), Spot(chosen, able.size)
+        chosen = _neighbours(table, roomy, able.count, mind)
+    return (short, *max(mind(number) for number in chosen)), Spot(chosen, able.size)
 
 
 def _roomy(
@@ -100,10 +99,9 @@ def _roomy(
     A model that takes whatever context there is room for goes where it can have all of it, or else
     where there is the most room.
     """
-    if not is_elastic(model):
+    full = whole_bytes(model)
+    if full is None:
         return 0.0, fitting
-    whole = largest_size(model, table.devices[fitting[0]], _BOUNDLESS)
-    full = whole.bytes if whole else 0
     enough = [number for number in fitting if table.free[number] >= full]
     if len(enough) >= able.count:
         return 0.0, enough
@@ -112,20 +110,13 @@ def _roomy(
     return float(full - least), [number for number in by_room if table.free[number] >= least]
 
 
-_BOUNDLESS = 2**62
-
-
 def _neighbours(
-    table: Table, model: WantedModel, fitting: list[int], count: int
+    table: Table, fitting: list[int], count: int, mind: Callable[[int], tuple[float, ...]]
 ) -> tuple[int, ...]:
     """`count` devices that are near each other: of one NUMA node, if some node has as many."""
     nodes: dict[int | None, list[int]] = {}
     for number in fitting:
         nodes.setdefault(table.devices[number].numa_node, []).append(number)
     groups = [group for group in nodes.values() if len(group) >= count] or [fitting]
-
-    def mind(number: int) -> tuple[float, ...]:
-        return (*table.distaste(number, model.name), number)
-
     best = (sorted(group, key=mind)[:count] for group in groups)
     return tuple(sorted(min(best, key=lambda group: [mind(number) for number in group][::-1])))

@@ -29,16 +29,22 @@ class Refusals:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._told: dict[tuple[int, ...], str] = {}
+        # What holds for one copy of a model holds for all.
+        self._same: dict[str, Unplaced] = {}
         self._free = Rooms(table.free)
         self._empty = Rooms([account.total - account.reserve for account in table.accounts])
         budgets = Rooms([account.budget for account in table.accounts])
-        clearings = Clearings(table)
+        clearings = Clearings(table, considered=1)
         self._nearest = Nearest(clearings, self._free)
         self._nearest_alone = Nearest(clearings, budgets)
 
     def refuse(self, wish: Wish, able: Sequence[Range], cause: Cause | None) -> Unplaced:
         """`able` are the devices that suit its model; `cause` is why it left the place it had."""
-        found = self._refusal(wish, able)
+        found = self._same.get(wish.model.name)
+        if found is None:
+            found = self._same[wish.model.name] = self._refusal(wish, able)
+        elif found.replica != wish.replica:
+            found = replace(found, replica=wish.replica)
         if cause is None:
             return found
         is_passing = found.obstacle in (Obstacle.NO_ROOM, Obstacle.ON_DEMAND)

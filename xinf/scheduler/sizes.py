@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from xinf.core.memory import Basis, MemoryShape, cache_size, largest_context, need, size_of
+from xinf.core.memory import Basis, MemoryShape, Sizing, cache_size, largest_context, need, size_of
 from xinf.core.nodes import Device
 from xinf.core.placement import ReplicaAssignment
 from xinf.scheduler.snapshot import WantedModel
@@ -53,6 +53,13 @@ def largest_size(model: WantedModel, device: Device, room: int) -> Size | None:
     return _with_context(model, shape, context, device)
 
 
+def whole_bytes(model: WantedModel) -> int | None:
+    """What an elastic model takes with the longest context that is allowed; None for others."""
+    if not is_elastic(model) or model.shape is None:
+        return None
+    return size_of(model.shape, model.sizing)
+
+
 def is_elastic(model: WantedModel) -> bool:
     """Whether the plan may choose the context, and the context decides the memory.
 
@@ -71,14 +78,25 @@ def parts(model: WantedModel | None, assignment: ReplicaAssignment) -> tuple[tup
     if model is None or model.shape is None:
         return ()
     context = assignment.context or model.sizing.context
-    made = need(model.shape, replace(model.sizing, context=context))
+    made = need(model.shape, with_context(model.sizing, context))
     return tuple(made.parts()) if made.total == assignment.memory_bytes else ()
 
 
 def _with_context(model: WantedModel, shape: MemoryShape, context: int, device: Device) -> Size:
-    sizing = replace(model.sizing, context=context)
+    sizing = with_context(model.sizing, context)
     cache = _told_cache(cache_size(shape, sizing), device)
     return Size(size_of(shape, sizing), shape.basis, context, cache)
+
+
+def with_context(sizing: Sizing, context: int) -> Sizing:
+    """Spelled out, for `dataclasses.replace` takes longer than all that is done with the answer."""
+    return Sizing(
+        context,
+        sizing.sequences,
+        sizing.devices,
+        sizing.cache_number_bytes,
+        sizing.cache_bytes,
+    )
 
 
 def _told_cache(size: int, device: Device) -> int | None:

@@ -7,7 +7,7 @@ each of them thousands of times.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xinf.core.ledger import Account, open_accounts
@@ -93,6 +93,9 @@ class Table:
         self.turns: list[int] = [0] * len(self.devices)
         self.turn = 0
         self.seats: dict[str, Seat] = {}
+        self._reserve = policy.reserve_bytes
+        self._totals = [max(account.total, 1) for account in self.accounts]
+        self._none = [0] * len(self.devices)
         self._copies: dict[str, list[int]] = {}
         self._most: dict[Make, tuple[int, int]] = {}
         self._now = snapshot.now
@@ -127,12 +130,21 @@ class Table:
             self._most[make] = (self.turn, most)
         return most
 
-    def distaste(self, number: int, model: str) -> tuple[float, float]:
-        """How much the strategy minds a device for a replica of `model`."""
-        account = self.accounts[number]
-        share = 1.0 - (self.free[number] + account.reserve) / max(account.total, 1)
-        copies = self._copies.get(model)
-        return self.strategy.distaste(share, copies[number] if copies else 0)
+    def distaste(self, model: str) -> Callable[[int], tuple[float, ...]]:
+        """How much the strategy minds a device for a replica of `model`, for `min` and `sorted`."""
+        copies = self._copies.get(model) or self._none
+        distaste, free, totals, reserve = (
+            self.strategy.distaste,
+            self.free,
+            self._totals,
+            self._reserve,
+        )
+
+        def mind(number: int) -> tuple[float, ...]:
+            share = 1.0 - (free[number] + reserve) / totals[number]
+            return (*distaste(share, copies[number]), number)
+
+        return mind
 
     def residents(self, wish: Wish, claims: Sequence[int]) -> tuple[Resident, ...]:
         """A replica on devices of which it claims so much each."""
