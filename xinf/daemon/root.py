@@ -37,6 +37,7 @@ from xinf.daemon.picture import Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.daemon.reload import Reload
 from xinf.daemon.roles import BOTH, Role
+from xinf.daemon.scout import Scout
 from xinf.daemon.signals import Signals
 from xinf.daemon.telling import tell_of_nodes, telling
 from xinf.daemon.traffic import RouterTraffic
@@ -50,6 +51,7 @@ from xinf.meta.records import Records
 from xinf.meta.sqlite import open_store
 from xinf.observe.events import Tell
 from xinf.registry.fetch import ModelFiles
+from xinf.registry.inspector import Inspector
 from xinf.runtime.needs import Driver
 from xinf.runtime.provision import Runtimes
 
@@ -107,6 +109,7 @@ async def run_daemon(
             doors = face.doors(door, admin_door, signals, store, planner)
             control = Control(planner, face, doors, reload)
             chores += [Liveness(records, store, clock).run, partial(keep_short, store, clock)]
+            chores.append(Scout(records, Inspector(paths.cache_dir, clock), clock).run)
         log.info("running as %s, pid %d", " and ".join(sorted(roles)), os.getpid())
         await live(control, agent, chores, signals=signals, clock=clock)
         log.info("ended in order")
