@@ -55,8 +55,11 @@ class Endpoint:
     def view(self) -> EndpointView:
         parallel = self.link.parallel if self.link else 0
         load = self.link.session.load if self.link else None
-        # The engine's word travels with its answers, so the last one may be older than our count.
-        running = min(load.running if load else parallel, self.inflight)
+        # The engine's word travels with its answers, so the last one may be older than our count:
+        # what it did not know of yet has begun to run, unless it has no place for it.
+        told_waiting = load.waiting if load else 0
+        running = max(load.running if load else 0, self.inflight - told_waiting)
+        running = min(running, self.inflight, parallel)
         return EndpointView(
             replica=self.engine.replica,
             model=self.engine.model,
@@ -66,7 +69,7 @@ class Endpoint:
             inflight=self.inflight,
             capacity=parallel + AHEAD if self.link else 0,
             running=running,
-            waiting=min(load.waiting if load else self.inflight, self.inflight - running),
+            waiting=self.inflight - running,
             chosen=self.chosen,
         )
 

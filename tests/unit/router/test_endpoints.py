@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.support.clock import settle
 from tests.support.routing import World, engine, world
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.states import EngineState
 from xinf.engine.failure import EngineFailure
+from xinf.engine.load import EngineLoad
 
 
 def live(w: World, model: str = "a") -> list[str]:
@@ -117,3 +120,26 @@ async def test_places_are_counted_while_they_are_taken() -> None:
         assert w.table.view("a")[0].is_full
         w.table.give_back(first)
         assert w.table.view("a")[0].inflight == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "taken", "shown"),
+    [
+        (None, 1, (1, 0)),
+        (EngineLoad(running=0, waiting=0), 1, (1, 0)),
+        (EngineLoad(running=0, waiting=0), 6, (4, 2)),
+        (EngineLoad(running=2, waiting=1), 3, (2, 1)),
+        (EngineLoad(running=4, waiting=3), 2, (2, 0)),
+    ],
+)
+async def test_what_an_engine_did_not_speak_of_yet_counts_as_running_where_it_has_a_place(
+    told: EngineLoad | None, taken: int, shown: tuple[int, int]
+) -> None:
+    async with world(parallel=4) as w:
+        w.start(engine("a/0"))
+        await settle()
+        w.session().load = told
+        for _ in range(taken):
+            w.table.take("a/0")
+        (view,) = w.table.view("a")
+        assert (view.running, view.waiting) == shown
