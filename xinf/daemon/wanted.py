@@ -63,6 +63,7 @@ def wanted_model(name: str, intent: ModelIntent, known: Known) -> WantedModel:
         memory_bytes=resolved.memory_bytes,
         config=config,
         fingerprint=mark,
+        is_pending=resolved.is_pending,
         activation=intent.activation,
         is_pinned=spec.is_pinned,
         shape=resolved.shape,
