@@ -146,7 +146,7 @@ def configuration() -> str:
 
 def arguments() -> str:
     known = names.actions(names.argument_parser())
-    chosen = settings.choices(options(), settings.Machine(is_cpu=True, kv_endpoint="ipc:///x"))
+    chosen = settings.choices(options(), settings.Machine(is_cpu=True, kv_endpoint="ipc:///x"), {})
     own = ["enable_auto_tool_choice", "tool_call_parser", "gpu_memory_utilization"]
     return lacks(known, [*settings.TAKEN, *chosen, *own])
 
@@ -157,6 +157,19 @@ def parsed() -> str:
     found = (args.model, args.served_model_name, args.max_num_seqs, args.enable_prefix_caching)
     wanted = ("/no/such/model", ["small", "other"], 4, False)
     return "" if found == wanted and args.max_model_len == -1 else str(found)
+
+
+def planned() -> str:
+    """A plan's numbers for two GPUs, as vLLM's parser takes them."""
+    parser = names.argument_parser()
+    plan = dataclasses.replace(
+        options(kv_cache_dtype="fp8"), memory_bytes=9 << 30, cache_bytes=4 << 30, devices=2
+    )
+    machine = settings.Machine(is_cpu=False, device_bytes=32 << 30)
+    args = settings.parse(plan, parser, names.actions(parser), machine)
+    found = (args.kv_cache_memory_bytes, args.gpu_memory_utilization, args.tensor_parallel_size)
+    is_same = found == (4 << 30, 0.25, 2) and args.kv_cache_dtype == "fp8"
+    return "" if is_same else f"{found}, {args.kv_cache_dtype}"
 
 
 def refused() -> str:
@@ -213,8 +226,8 @@ def plugin() -> str:
 
 
 CHECKS = (
-    release, serving, engine, logger, steps, kv_events, configuration, arguments, parsed, refused,
-    headers, words, variables, counting, plugin,
+    release, serving, engine, logger, steps, kv_events, configuration, arguments, parsed, planned,
+    refused, headers, words, variables, counting, plugin,
 )  # fmt: skip
 
 
