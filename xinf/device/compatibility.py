@@ -193,13 +193,19 @@ def _nearest(
         verdict = _judge(plain, other, device, circumstances)
         return not verdict.refusal and all(rule.name != UNKNOWN for rule in verdict.rules)
 
-    for form in compatibility.nearest.get(workload.quantization, ()):
-        if runs(replace(workload, quantization=form)):
-            return f"a source with {form} weights" if form != "none" else "an unquantized source"
+    free = replace(workload, dtype=AUTO, kv_dtype=AUTO)
+    for wish, more in ((workload, ""), (free, ', with dtype and kv_dtype = "auto"')):
+        for form in compatibility.nearest.get(workload.quantization, ()):
+            if runs(replace(wish, quantization=form)):
+                return _source_with(form) + more
     for engine in _engines(compatibility.support) if compatibility.nearest else ():
         if runs(replace(workload, engine=engine)):
             return f'engine = "{engine}"'
     return ""
+
+
+def _source_with(form: str) -> str:
+    return f"a source with {form} weights" if form != "none" else "an unquantized source"
 
 
 def _engines(support: Sequence[Support]) -> list[str]:

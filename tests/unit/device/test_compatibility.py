@@ -79,6 +79,12 @@ def test_weights_that_no_row_has_are_refused_with_the_nearest_that_runs() -> Non
     assert verdict.nearest == "an unquantized source"
 
 
+def test_what_is_offered_may_need_another_dtype_too() -> None:
+    wish = Workload("vllm", "bfloat16", quantization="awq")
+    verdict = said(wish, device(capability="7.5"))
+    assert verdict.nearest == 'an unquantized source, with dtype and kv_dtype = "auto"'
+
+
 def test_an_engine_that_does_not_run_on_a_device_is_refused_and_another_is_named() -> None:
     other = Support("other", where(engine="llamacpp", kind="rocm"), frozenset({"none"}))
     file = Compatibility((PLAIN, other), (), NEAREST)

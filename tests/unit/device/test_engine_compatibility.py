@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xinf.core.nodes import Device
@@ -357,6 +357,7 @@ def test_it_never_raises(
     assert verdict.refusal or not verdict.nearest
 
 
+@example(Workload("vllm", "bfloat16", "fp8_e5m2"), "7.5")
 @given(workloads, st.sampled_from(LIVING))
 def test_with_today_s_versions_every_refusal_offers_something(
     workload: Workload, capability: str
