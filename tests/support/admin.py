@@ -21,10 +21,12 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from xinf.core.changes import Applied, Outlook, Preview
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
 from xinf.core.views import DeviceView, ModelView, ReplicaView
+from xinf.core.why import Explanation
 
 
 def model(name: str = "echo", state: ModelState = ModelState.READY, **changes: Any) -> ModelView:
@@ -110,6 +112,10 @@ class FakeDaemon:
     config_problem: str | None = None
     config_waiting: tuple[str, ...] = ()
     events: Sequence[dict[str, Any]] = ()
+    config_file: str | None = None
+    outlook: Outlook = field(default_factory=lambda: Outlook(Preview()))
+    applied: Applied = field(default_factory=lambda: Applied("/etc/xinf.toml"))
+    explanation: Explanation | None = None
     refusal: XinfError | None = None
     raw_answer: web.Response | None = None
     silent: bool = False
@@ -150,6 +156,15 @@ class FakeDaemon:
                 return web.json_response(_plain(named)[0])
             case "GET", ["watch"]:
                 return await self._watch(request)
+            case "POST", ["plan"]:
+                return web.json_response(asdict(self.outlook))
+            case "POST", ["apply"]:
+                return web.json_response(asdict(self.applied))
+            case "GET", ["why", name]:
+                if self.explanation is None:
+                    missing = XinfError(ErrorCode.NOT_FOUND, cause=f"there is no model {name!r}")
+                    return _envelope(missing)
+                return web.json_response(asdict(self.explanation))
             case "GET", ["events"]:
                 if "follow" in request.query:
                     return await self._stream(request, self.events)
@@ -166,7 +181,7 @@ class FakeDaemon:
             "version": "0.1.0",
             "pid": self.pid,
             "uptime_seconds": 3.5,
-            "config_file": None,
+            "config_file": self.config_file,
             "devices": _plain(self.devices),
             "models": _plain(self.models),
             "replicas": _plain(self.replicas),

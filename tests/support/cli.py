@@ -31,9 +31,9 @@ class Result:
         return json.loads(self.out)
 
 
-def xinf(*arguments: str) -> Result:
+def xinf(*arguments: str, stdin: str | None = None) -> Result:
     """`xinf ARGUMENTS`, in this process."""
-    result = CliRunner().invoke(app, list(arguments), prog_name="xinf")
+    result = CliRunner().invoke(app, list(arguments), input=stdin, prog_name="xinf")
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Result(result.exit_code, result.stdout, result.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from xinf.cli import (
+    apply,
     config,
     doctor,
     down,
@@ -12,6 +13,7 @@ from xinf.cli import (
     launch,
     logs,
     ls,
+    plan,
     ps,
     restart,
     runtime,
@@ -20,6 +22,7 @@ from xinf.cli import (
     terminate,
     up,
     version,
+    why,
     worker,
 )
 from xinf.cli.failures import Commands
@@ -33,7 +36,9 @@ _HELP = """One GPU workstation as a private inference service you can trust.
   xinf status                      all of it, live
   xinf logs NAME -f                what its engine says
   xinf events -f                   what happens
+  xinf why NAME                    why it is where it is, or waits
   xinf launch NAME --source S      one more model
+  xinf plan FILE                   what a config file would change; `xinf apply FILE` does it
   xinf down                        finish what runs, then stop everything
   xinf restart                     the same xinf anew, e.g. for settings that need it
 """
@@ -67,6 +72,9 @@ app.command()(ps.ps)
 app.command()(logs.logs)
 app.command()(status.status)
 app.command()(events.events)
+app.command()(why.why)
+app.command()(plan.plan)
+app.command()(apply.apply)
 app.command()(terminate.terminate)
 app.command()(doctor.doctor)
 app.command()(version.version)

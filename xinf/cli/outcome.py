@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from xinf.core.placement import model_of
 from xinf.core.states import EngineState, ModelState
 from xinf.core.views import ModelView, ReplicaView
 
@@ -39,6 +40,30 @@ def launched(
         reason = failed[0].reason if not ready else _partly(ready, failed)
         return Outcome(False, reason, is_provisional=_are_older(failed, asked_at))
     return None
+
+
+def settled(
+    models: Sequence[ModelView],
+    replicas: Sequence[ReplicaView],
+    due: Collection[str],
+    asked_at: float,
+) -> Mapping[str, Outcome] | None:
+    """What became of the replicas that were `due` since wall second `asked_at`, once all are there.
+
+    None while one is on its way, or has not been begun.
+    """
+    states = {model.name: model.state for model in models}
+    seen = {replica.replica: replica for replica in replicas}
+    found: dict[str, Outcome] = {}
+    for name in due:
+        replica = seen.get(name)
+        if states.get(model_of(name)) in {None, ModelState.OFF, ModelState.DRAINING}:
+            found[name] = Outcome(False, "it was terminated meanwhile", is_provisional=True)
+        elif replica is not None and replica.state in {EngineState.READY, EngineState.FAILED}:
+            is_ready = replica.state is EngineState.READY
+            reason = "" if is_ready else replica.reason
+            found[name] = Outcome(is_ready, reason, _are_older([replica], asked_at))
+    return found if len(found) == len(due) else None
 
 
 def all_started(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> bool:

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.support.admin import model, replica
-from xinf.cli.outcome import Outcome, all_started, launched, terminated
+from xinf.cli.outcome import Outcome, all_started, launched, settled, terminated
 from xinf.core.states import EngineState, ModelState
 
 ASKED_AT = 100.0
@@ -68,3 +68,25 @@ def test_a_model_is_terminated_when_none_of_its_processes_is_left() -> None:
     assert not terminated([other, stopping], "echo")
     assert terminated([other, replica("echo/0", EngineState.STOPPED)], "echo")
     assert terminated([other], "echo")
+
+
+def test_replicas_that_were_due_have_settled_when_each_is_ready_or_has_failed() -> None:
+    models = [model("a"), model("b")]
+    failed = replica("b/0", EngineState.FAILED, since=20.0, reason="no luck")
+    ready = replica("a/0", since=20.0)
+    rising = replica("a/0", EngineState.LOADING, since=20.0)
+    due = ["a/0", "b/0"]
+    assert settled(models, [rising, failed], due, asked_at=10.0) is None
+    assert settled(models, [failed], due, asked_at=10.0) is None
+    assert settled(models, [ready, failed], due, asked_at=10.0) == {
+        "a/0": Outcome(True),
+        "b/0": Outcome(False, "no luck"),
+    }
+
+
+def test_what_is_older_than_the_wish_or_was_terminated_may_still_change() -> None:
+    old = settled([model("a")], [replica("a/0", since=5.0)], ["a/0"], asked_at=10.0)
+    assert old == {"a/0": Outcome(True, is_provisional=True)}
+    off = settled([model("a", ModelState.OFF)], [], ["a/0"], asked_at=10.0)
+    assert off is not None
+    assert (off["a/0"].is_ready, off["a/0"].is_provisional) == (False, True)
