@@ -28,12 +28,16 @@ from tests.support.shim import (
     until_idle,
     until_running,
 )
-from tests.support.vllm import vllm_kind
+from tests.support.vllm import KV_BYTES, vllm_kind
 from xinf.agent.process import session_members
+from xinf.core.memory import Sizing, cache_size
 from xinf.core.requests import ExecutionContext, Priority
 from xinf.engine.channel import EngineChannel
 from xinf.engine.failure import EngineFailure
 from xinf.engine.observation import BlocksStored
+from xinf.registry.examine import examine
+from xinf.registry.footprint import Run, estimate
+from xinf.registry.local import describe
 from xinf.runtime.shim_tree import ensure_shim_tree
 
 QUEUED_MAX = 8
@@ -74,6 +78,17 @@ async def test_it_says_what_it_loaded(shim: ShimProcess) -> None:
     assert facts.served_names == NAMES
     assert facts.version == "vllm 0.32.0"
     assert 100 * 2**20 < health.load.memory_bytes < 8 * 2**30
+
+
+async def test_its_cache_is_as_large_as_the_estimate_says(shim: ShimProcess) -> None:
+    facts = examine(describe(Path(shim.kind.source), "path:small"), "path:small")
+    shape = estimate(facts, Run("vllm", "cpu", dtype="float32"))
+    async with channel_to(shim) as channel:
+        status = await channel.kv_cache(5)
+    block = cache_size(shape, Sizing(context=status.block_size))
+    assert status.block_size == BLOCK
+    assert status.blocks_total == KV_BYTES // block
+    assert status.bytes == KV_BYTES
 
 
 @pytest.mark.parametrize("stream", [False, True])
