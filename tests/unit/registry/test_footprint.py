@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.docs import rows, text
 from tests.support.published import facts, names
 from xinf.core.facts import ModelFacts, Sizes, Weights
 from xinf.core.memory import CacheGroup, MemoryShape, Sizing, cache_size, need
-from xinf.core.units import GIB, MIB
+from xinf.core.units import GIB, MIB, format_bytes
 from xinf.registry.footprint import (
     BATCHED_TOKENS,
     LLAMACPP_OVERHEAD_BYTES,
@@ -296,3 +297,12 @@ def test_an_estimate_is_no_smaller_than_the_weights_and_not_absurd() -> None:
         assert 2 * GIB <= total < 200 * GIB, name
         assert shape.activations < 3 * GIB, name
         assert shape.activations > 10 * MIB, name
+
+
+def test_the_figures_in_the_documents_are_those_that_are_computed() -> None:
+    table = {row[0]: row[1:] for row in rows(text("docs/memory.md")) if len(row) == 6}
+    for name, shape in SHAPES.items():
+        claim = need(shape, Sizing(context=8192))
+        per_token = cache_size(shape, Sizing(11)) - cache_size(shape, Sizing(10))
+        figures = (PARAMETERS[name], claim.weights, per_token, claim.cache)
+        assert table[name] == [*(f"{each:,}" for each in figures), format_bytes(claim.total)]
