@@ -4,9 +4,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from tests.support.clock import VirtualClock
-from tests.support.engines import FakeWorld, assignment
+from tests.support.engines import CPU, GPUS, FakeWorld, assignment
 from xinf.agent.reconciler import Reconciler
 from xinf.agent.wake import Wake
+from xinf.core.nodes import Sighting
 from xinf.core.placement import ReplicaAssignment
 from xinf.core.states import EngineState
 
@@ -113,3 +114,24 @@ async def test_closing_drains_and_hurry_does_not_wait() -> None:
         await it.clock.advance(0.2)
         assert it.world.shims[0].is_destroyed
         assert not it.world.shims[0].drained
+
+
+async def test_at_the_end_nobody_waits_for_another_to_stop() -> None:
+    async with node() as it:
+        on_gpu = [replace(assignment(name), devices=(GPUS[0].uuid,)) for name in ("a/0", "b/0")]
+        await it.want(on_gpu[0])
+        it.world.on_launch = lambda shim: setattr(shim, "ignores_term", True)
+        await it.want(*on_gpu)
+        assert it.states == {"a/0": EngineState.READY, "b/0": EngineState.LOADING}
+        it.reconciler.close()
+        await it.clock.advance(0.1)
+        assert it.world.shims[0].is_destroyed
+        assert not it.world.shims[1].is_destroyed
+
+
+async def test_a_look_at_the_devices_reaches_every_replica() -> None:
+    async with node() as it:
+        await it.want(*(replace(assignment(f"a/{n}"), devices=(GPUS[n].uuid,)) for n in (0, 1)))
+        it.reconciler.sighted(Sighting((CPU,), lost=tuple(gpu.uuid for gpu in GPUS)))
+        await it.clock.advance(0.1)
+        assert set(it.states.values()) == {EngineState.BACKOFF}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tests.support.config import settings
 from xinf.core.units import GIB
-from xinf.daemon.policies import declared_models, engine_defaults, own_pythons
+from xinf.daemon.policies import agent_policy, declared_models, engine_defaults, own_pythons
 
 
 def test_what_is_set_for_an_engine_reaches_it_by_its_own_names(tmp_path: Path) -> None:
@@ -28,3 +28,9 @@ def test_with_nothing_declared_the_default_model_is_served_by_the_engine_that_wa
 ) -> None:
     (model,) = declared_models(settings(tmp_path, overrides={"defaults.engine": "vllm"}))
     assert (model.name, model.engine) == ("smollm2", "vllm")
+
+
+def test_how_long_a_start_waits_for_memory_is_a_setting(tmp_path: Path) -> None:
+    assert agent_policy(settings(tmp_path)).memory_wait_s == 60
+    shorter = settings(tmp_path, "[agent]\nmemory_wait = '5s'\n")
+    assert agent_policy(shorter).memory_wait_s == 5
