@@ -105,7 +105,9 @@ def _to_do(found: Explanation) -> Iterator[tuple[str, str]]:
     nearest = dict.fromkeys(entry.nearest_fit for entry in found.seating.unplaced)
     for change in filter(None, nearest):
         yield "do", change
-    if found.state == "off" and not found.seating.unplaced:
+    if found.seating.unplaced:
+        return
+    if found.state == "off":
         yield "do", f"xinf launch {found.model}"
     if found.state == "failed":
         yield "do", f"xinf logs {found.model}, then change its settings: that tries again"

@@ -63,7 +63,7 @@ def test_a_model_that_runs_tells_who_asked_where_it_is_and_what_was_set() -> Non
 
 def test_a_model_without_a_place_tells_the_sums_and_what_would_help() -> None:
     entry = Unplaced("big/0", "big", 17 * GIB, 13 * GIB, "short", Obstacle.NO_ROOM, "stop coder")
-    lines = shown("big", ModelState.QUEUED, seating=Seating(NEED, (), (entry,), (ROOM,)))
+    lines = shown("big", ModelState.FAILED, seating=Seating(NEED, (), (entry,), (ROOM,)))
     assert lines[3:] == [
         "big/0   has no place (no_room)",
         "        short",
