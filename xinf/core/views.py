@@ -105,8 +105,12 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
     return ModelState.QUEUED, "waiting for a place"
 
 
-def _is_unasked(unplaced: Iterable[Unplaced]) -> bool:
-    return all(entry.obstacle in _UNASKED for entry in unplaced)
+def _without_place(unplaced: Sequence[Unplaced]) -> ModelState:
+    """Off until the next request, failed until something is changed, or waiting for its turn."""
+    if all(entry.obstacle in _UNASKED for entry in unplaced):
+        return ModelState.OFF
+    is_vain = not any(entry.may_fit_later for entry in unplaced)
+    return ModelState.FAILED if is_vain else ModelState.QUEUED
 
 
 def is_due(intent: ModelIntent, unplaced: Iterable[Unplaced]) -> bool:
@@ -115,9 +119,8 @@ def is_due(intent: ModelIntent, unplaced: Iterable[Unplaced]) -> bool:
     One that only waits to be asked for is not, nor one that was to be loaded where it fits beside
     the others and does not; a preloaded one always is.
     """
-    spec = intent.spec
-    if spec is None or spec.activation is Activation.PRELOAD:
-        return True
+    if intent.activation is not Activation.AUTO:
+        return intent.activation is Activation.PRELOAD
     return any(entry.obstacle not in RESTING for entry in unplaced)
 
 
@@ -128,8 +131,8 @@ def model_view(
     own = [engine for engine in engines if engine.model == name]
     state, reason = model_state(intent, own)
     unplaced = [entry for entry in plan.unplaced if entry.model == name]
-    if state is ModelState.QUEUED and unplaced and _is_unasked(unplaced):
-        state = ModelState.OFF
+    if state is ModelState.QUEUED and unplaced:
+        state = _without_place(unplaced)
     chosen = {entry.config.engine for entry in plan.assignments if entry.model == name}
     spec = intent.spec
     return ModelView(

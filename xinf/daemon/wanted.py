@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from xinf.core.errors import XinfError
 from xinf.core.facts import ModelFacts, facts_name
@@ -63,7 +63,6 @@ def wanted_model(name: str, intent: ModelIntent, known: Known) -> WantedModel:
         memory_bytes=resolved.memory_bytes,
         config=config,
         fingerprint=mark,
-        is_pending=resolved.is_pending,
         activation=intent.activation,
         is_pinned=spec.is_pinned,
         shape=resolved.shape,
@@ -71,7 +70,7 @@ def wanted_model(name: str, intent: ModelIntent, known: Known) -> WantedModel:
         is_context_auto=resolved.is_context_auto,
         pins=spec.pins,
         measured={name: each.memory_bytes for name, each in measured.items()},
-        verdicts=known.judge(resolved.workload),
+        verdicts=_verdicts(spec, resolved.workload, known),
         alternatives=resolved.alternatives,
         demand=known.demand.get(name),
         reload_s=resolved.reload_s,
@@ -96,6 +95,22 @@ def engine_config(
         args=args,
         env=dict(spec.env),
     )
+
+
+def _verdicts(spec: ModelSpec, workload: Workload, known: Known) -> Mapping[str, Verdict]:
+    """What each device says. "auto" stays the engine's choice, which begins with the model's own
+    number format, unless a device does not compute in that.
+    """
+    verdicts = known.judge(workload)
+    facts = known.facts.get(facts_name(spec.source))
+    if workload.dtype != "auto":
+        return verdicts
+    own = facts.dtype if facts is not None else ""
+    as_own = known.judge(replace(workload, dtype=own or "auto"))
+    return {
+        uuid: verdict if as_own[uuid].refusal else replace(verdict, dtype="auto")
+        for uuid, verdict in verdicts.items()
+    }
 
 
 def _resolved(spec: ModelSpec, known: Known) -> Resolved:

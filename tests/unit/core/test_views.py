@@ -136,6 +136,15 @@ def test_a_model_that_waits_to_be_asked_for_is_off_and_says_why(obstacle: Obstac
     assert (row.state, row.reason) == (M.OFF, "nobody asked for it")
 
 
+@pytest.mark.parametrize("obstacle", [Obstacle.TOO_LARGE, Obstacle.INCOMPATIBLE])
+def test_a_model_that_can_have_no_place_as_things_are_has_failed(obstacle: Obstacle) -> None:
+    vain = Unplaced("echo/0", "echo", 9, 2, "needs 9 B of 7 B", obstacle)
+    late = Unplaced("echo/1", "echo", 9, 2, "needs 9 B", Obstacle.NO_ROOM)
+    row = model_view("echo", WANTED, [], PlacementPlan(unplaced=(vain,)))
+    assert (row.state, row.reason) == (M.FAILED, "needs 9 B of 7 B")
+    assert model_view("echo", WANTED, [], PlacementPlan(unplaced=(vain, late))).state is M.QUEUED
+
+
 @pytest.mark.parametrize(
     ("activation", "obstacle", "due"),
     [
@@ -144,6 +153,7 @@ def test_a_model_that_waits_to_be_asked_for_is_off_and_says_why(obstacle: Obstac
         (Activation.AUTO, Obstacle.TOO_LARGE, True),
         (Activation.AUTO, Obstacle.UNKNOWN_SIZE, True),
         (Activation.ON_DEMAND, Obstacle.ON_DEMAND, False),
+        (Activation.ON_DEMAND, Obstacle.TOO_LARGE, False),
         (Activation.PRELOAD, Obstacle.NO_ROOM, True),
     ],
 )

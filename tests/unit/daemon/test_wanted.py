@@ -1,10 +1,16 @@
+from dataclasses import replace
+
 import pytest
 
-from xinf.core.models import ModelIntent, ModelSpec, SimSpec
+from xinf.core.facts import ModelFacts, facts_name
+from xinf.core.footprints import MeasuredFootprint
+from xinf.core.models import Activation, ModelIntent, ModelSpec, Override, SimSpec
 from xinf.core.units import GIB
+from xinf.core.workload import Verdict, Workload
 from xinf.daemon.wanted import Known, wanted_model
 
 KINDS = frozenset({"cpu"})
+LLAMA = ModelSpec("a", source="path:/models/llama", engine="vllm")
 
 
 def sim(name: str, gib: int = 1, **more: object) -> ModelSpec:
@@ -51,3 +57,47 @@ def test_a_wrong_argument_reaches_vllm_which_refuses_it() -> None:
     config = wanted_model("a", ModelIntent(declared=spec), Known(KINDS)).config
     assert config is not None
     assert config.args == {"context": 5}
+
+
+def judged(workload: Workload) -> dict[str, Verdict]:
+    """A card that has no bfloat16 beside one that has everything."""
+    lacks = workload.dtype == "bfloat16"
+    return {
+        "old": Verdict(refusal="no bfloat16" if lacks else "", dtype="float16"),
+        "new": Verdict(dtype="bfloat16"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "old", "new"),
+    [("bfloat16", "float16", "auto"), ("float32", "auto", "auto"), ("", "auto", "auto")],
+)
+def test_auto_is_the_model_s_own_number_format_unless_a_device_lacks_it(
+    own: str, old: str, new: str
+) -> None:
+    facts = {facts_name(LLAMA.source): ModelFacts(LLAMA.source, dtype=own)}
+    known = Known(frozenset({"cuda"}), facts=facts, judge=judged)
+    verdicts = wanted_model("a", ModelIntent(declared=LLAMA), known).verdicts
+    assert (verdicts["old"].dtype, verdicts["new"].dtype) == (old, new)
+
+
+def test_a_number_format_that_was_asked_for_is_judged_as_such() -> None:
+    known = Known(frozenset({"cuda"}), judge=judged)
+    asked = ModelIntent(declared=replace(LLAMA, dtype="bfloat16"))
+    assert wanted_model("a", asked, known).verdicts["old"].refusal == "no bfloat16"
+
+
+def test_what_was_measured_of_the_same_thing_is_known_by_the_device_s_name() -> None:
+    intent = ModelIntent(declared=sim("a"))
+    mark = wanted_model("a", intent, Known(KINDS)).fingerprint
+    other = MeasuredFootprint("k", "a", "other", "some cpu", "cpu", "sim", 9, at=2.0)
+    mine = replace(other, fingerprint=mark, memory_bytes=7)
+    found = wanted_model("a", intent, Known(KINDS, footprints=(other, mine)))
+    assert found.measured == {"some cpu": 7}
+
+
+def test_a_command_asks_for_what_would_wait_for_a_request() -> None:
+    lazy = sim("a", activation=Activation.ON_DEMAND)
+    asked = ModelIntent(declared=lazy, override=Override.LOAD)
+    assert wanted_model("a", ModelIntent(declared=lazy), Known(KINDS)).activation == "on_demand"
+    assert wanted_model("a", asked, Known(KINDS)).activation == "auto"
