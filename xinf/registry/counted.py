@@ -22,7 +22,7 @@ _VISION = re.compile(
 # Each device holds these whole: routers, and what compresses in latent attention.
 _WHOLE = re.compile(r"(\.(router|gate|q_a_proj|kv_a_proj_with_mqa|shared_expert_gate))\.\w+$")
 _LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
-# Numbers in a byte are not told for packed weights; a multiple of eight bits each at least.
+# Some files hold the head although the embeddings serve as it; engines then leave it out.
 _HEAD = re.compile(r"(^|\.)lm_head\.weight$")
 
 
