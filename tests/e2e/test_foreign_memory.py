@@ -91,9 +91,10 @@ def test_a_busy_engine_is_left_alone_until_it_is_idle(driver: Driver, one: Insta
     answers: list[str] = []
 
     def ask() -> None:
-        whole = one.sdk.chat.completions.create(
-            model="echo", messages=ASK, max_tokens=160, extra_body={"ignore_eos": True}
-        )
+        with one.sdk as sdk:
+            whole = sdk.chat.completions.create(
+                model="echo", messages=ASK, max_tokens=160, extra_body={"ignore_eos": True}
+            )
         answers.append(whole.choices[0].finish_reason)
 
     asking = threading.Thread(target=ask)
@@ -120,8 +121,8 @@ def test_a_request_for_a_model_that_made_way_is_told_to_come_again(
     with running(TOML, **env, **driver.environment) as instance:
         playing(driver, 15_000)
         until(lambda: not instance.status()["replicas"], "the engine to make way")
-        with pytest.raises(openai.InternalServerError) as refused:
-            instance.sdk.chat.completions.create(model="echo", messages=ASK)
+        with instance.sdk as sdk, pytest.raises(openai.InternalServerError) as refused:
+            sdk.chat.completions.create(model="echo", messages=ASK)
         assert refused.value.status_code == 503
         assert refused.value.response.headers["retry-after"]
         assert "a-game" in str(refused.value)

@@ -69,7 +69,8 @@ def test_a_busy_model_is_waited_for(machine: Instance) -> None:
     done: list[str] = []
 
     def ask(model: str, **more: Any) -> None:
-        machine.sdk.chat.completions.create(model=model, messages=ASK, extra_body=more)
+        with machine.sdk as sdk:
+            sdk.chat.completions.create(model=model, messages=ASK, extra_body=more)
         done.append(model)
 
     until(lambda: states(machine)["first"] == "ready", "the first model")
@@ -87,7 +88,7 @@ def test_a_busy_model_is_waited_for(machine: Instance) -> None:
 
 def test_what_never_fits_is_refused_at_once_and_is_not_asked_again(machine: Instance) -> None:
     client = openai.OpenAI(base_url=f"{machine.url}/v1", api_key="unused", max_retries=5)
-    with pytest.raises(openai.InternalServerError) as refused:
+    with client, pytest.raises(openai.InternalServerError) as refused:
         client.chat.completions.create(model="giant", messages=ASK)
     assert refused.value.status_code == 507
     assert refused.value.response.headers["x-should-retry"] == "false"
