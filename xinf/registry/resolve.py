@@ -85,7 +85,11 @@ def resolve(
     engine, kind = choose_engine(spec, source, known, device_kinds)
     wish = Wish(spec, engine, kind, engine_defaults.get(engine, {}))
     _check(spec, wish)
-    shape = _shape(wish, known, facts, draft)
+
+    def shape_of(wish: Wish) -> MemoryShape:
+        return _shape(wish, known, facts, draft)
+
+    shape = shape_of(wish)
     sizing = wish.sizing(shape)
     claim = need(shape, sizing)
     whole = known.spec.source if known else spec.source
@@ -102,7 +106,7 @@ def resolve(
         shape=shape,
         sizing=sizing,
         is_context_auto=wish.is_context_auto(shape),
-        alternatives=() if is_pending else tuple(alternatives(wish, known, facts, sizing)),
+        alternatives=tuple(alternatives(wish, known, facts, shape_of)),
         workload=wish.workload(facts, known),
         args=wish.args,
         reload_s=START_S[engine] + (shape.weights + shape.replicated) / LOAD_BYTES_PER_S,

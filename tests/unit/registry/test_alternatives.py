@@ -6,7 +6,7 @@ from xinf.core.memory import need
 from xinf.core.models import ModelSpec
 from xinf.registry.alternatives import alternatives
 from xinf.registry.families import Known, LLMFamilyV2, LLMSpecV1
-from xinf.registry.footprint import estimate
+from xinf.registry.footprint import assumed_shape, estimate, family_shape
 from xinf.registry.wish import Wish
 
 LLAMA = facts("llama-3.1-8b")
@@ -20,11 +20,10 @@ def offered(
     spec = ModelSpec("m", source="hf:a/b", context=8192, **wish)  # type: ignore[arg-type]
     made = Wish(spec, engine, kind, {})
     shape = estimate(known, made.run)
-    sizing = made.sizing(shape)
-    asked = need(shape, sizing).total
+    asked = need(shape, made.sizing(shape)).total
     return {
         each.change: asked - need(each.shape, each.sizing).total
-        for each in alternatives(made, None, known, sizing)
+        for each in alternatives(made, None, known, lambda wish: estimate(known, wish.run))
     }
 
 
@@ -54,8 +53,7 @@ def test_nothing_is_offered_on_the_cpu_or_for_what_is_not_known() -> None:
     assert list(offered(facts("all-minilm-l6-v2"))) == ["devices = 2"]
     unknown = ModelFacts("hf:a/b", problem="private")
     made = Wish(ModelSpec("m", source="hf:a/b"), "vllm", "cuda", {})
-    shape = estimate(LLAMA, made.run)
-    assert list(alternatives(made, None, unknown, made.sizing(shape))) == []
+    assert list(alternatives(made, None, unknown, lambda wish: assumed_shape(wish.run))) == []
 
 
 def test_a_family_s_smaller_variants_are_offered() -> None:
@@ -66,6 +64,5 @@ def test_a_family_s_smaller_variants_are_offered() -> None:
     family = LLMFamilyV2("f", "", "llama", 100, ("chat",), specs)
     made = Wish(ModelSpec("m", source="pypi:half"), "llamacpp", "cpu", {})
     known = Known(family, specs[1])
-    shape = estimate(LLAMA, made.run)
-    (found,) = alternatives(made, known, None, made.sizing(shape))
+    (found,) = alternatives(made, known, None, lambda wish: family_shape(known, wish.run))
     assert (found.change, found.shape.weights) == ('source = "pypi:tiny"', 100)
