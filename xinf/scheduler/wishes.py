@@ -95,7 +95,8 @@ def in_turn(newcomers: Iterable[Wish], running: Collection[str]) -> list[Wish]:
     """Those without a place in the order in which they get one: preloaded, asked for, the rest.
 
     `running` are models of which some replica has a place already: requests wait for their turn
-    there, not for another copy. First copies come before second ones.
+    there, not for another copy. Of equals, who can go to one place only comes before who can go to
+    many, and first copies before second ones.
     """
     return sorted(newcomers, key=lambda wish: _turn(wish, is_pressing(wish, running)))
 
@@ -108,7 +109,7 @@ def is_pressing(wish: Wish, running: Collection[str]) -> bool:
 def _turn(wish: Wish, pressing: bool) -> tuple[float | str, ...]:
     model = wish.model
     if model.activation is Activation.PRELOAD:
-        return 0, -model.priority, wish.index, 0.0, model.name
+        return 0, -model.priority, not model.pins, wish.index, model.name
     if model.demand is not None and pressing:
         return 1, model.demand.priority, -model.priority, model.demand.since, model.name
-    return 2, -model.priority, wish.index, 0.0, model.name
+    return 2, -model.priority, not model.pins, wish.index, model.name

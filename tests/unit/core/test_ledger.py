@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinf.core.ledger import Account, book, open_accounts
+from xinf.core.ledger import Account, Foreign, book, open_accounts
 from xinf.core.nodes import Device
 from xinf.core.placement import EngineConfig, ReplicaAssignment
 
@@ -33,6 +33,13 @@ def test_a_claim_is_made_on_each_device_of_a_replica() -> None:
         "two": 4 * GIB,
         "three": 8 * GIB,
     }
+
+
+def test_what_others_hold_is_no_part_of_the_budget_and_is_taken() -> None:
+    others = Foreign({"gpu": 2 * GIB, "gone": GIB}, frozenset({"gpu"}))
+    account = open_accounts([device("gpu")], GIB, others)["gpu"].claim(3 * GIB)
+    assert (account.budget, account.free, account.taken) == (5 * GIB, 2 * GIB, 5 * GIB)
+    assert account.is_inferred
 
 
 def test_booking_leaves_the_accounts_it_was_given_alone() -> None:

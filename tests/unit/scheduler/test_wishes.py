@@ -32,6 +32,10 @@ def test_every_model_gets_a_copy_before_any_gets_a_second_one() -> None:
     assert turns(model("a"), model("b", replicas=2, priority=1)) == ["b/0", "b/1", "a/0"]
 
 
+def test_who_can_go_to_one_place_only_comes_before_its_like() -> None:
+    assert turns(model("a"), model("b", pins=("GPU-0",))) == ["b/0", "a/0"]
+
+
 def test_requests_wait_for_the_first_copy_only() -> None:
     first, second = wishes([model("a", replicas=2, demand=demand())], {})
     assert is_pressing(first, frozenset())
