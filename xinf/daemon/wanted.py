@@ -70,6 +70,11 @@ def wanted_model(name: str, intent: ModelIntent, known: Known) -> WantedModel:
         is_context_auto=resolved.is_context_auto,
         pins=spec.pins,
         measured={name: each.memory_bytes for name, each in measured.items()},
+        beside_cache={
+            name: each.memory_bytes - each.cache_bytes
+            for name, each in measured.items()
+            if each.cache_bytes is not None
+        },
         verdicts=_verdicts(spec, resolved.workload, known),
         alternatives=resolved.alternatives,
         demand=known.demand.get(name),

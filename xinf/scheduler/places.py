@@ -61,7 +61,7 @@ def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
         if refused:
             numbers = tuple(n for n in numbers if table.devices[n].uuid not in refused)
         if len(numbers) >= count:
-            if size is None or model.measured:
+            if size is None or model.measured or model.beside_cache:
                 size = smallest_size(model, table.devices[numbers[0]])
             yield Range(make, numbers, count, size)
 
@@ -99,7 +99,7 @@ def _roomy(
     A model that takes whatever context there is room for goes where it can have all of it, or else
     where there is the most room.
     """
-    full = whole_bytes(model)
+    full = whole_bytes(model, table.devices[fitting[0]])
     if full is None:
         return 0.0, fitting
     enough = [number for number in fitting if table.free[number] >= full]

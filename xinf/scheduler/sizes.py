@@ -29,7 +29,7 @@ def smallest_size(model: WantedModel, device: Device) -> Size:
     """The size with which a model may be placed; that of the smallest context worth having where
     the context is left to the plan.
     """
-    shape = model.shape
+    shape = _shape(model, device)
     if is_elastic(model) and shape is not None:
         return _with_context(model, shape, context_floor(model), device)
     cache = None if shape is None else _told_cache(cache_size(shape, model.sizing), device)
@@ -43,7 +43,7 @@ def smallest_size(model: WantedModel, device: Device) -> Size:
 
 def largest_size(model: WantedModel, device: Device, room: int) -> Size | None:
     """The size with the largest context that fits `room` bytes on each device, None = none does."""
-    shape = model.shape
+    shape = _shape(model, device)
     if not is_elastic(model) or shape is None:
         size = smallest_size(model, device)
         return size if size.bytes <= room else None
@@ -53,18 +53,19 @@ def largest_size(model: WantedModel, device: Device, room: int) -> Size | None:
     return _with_context(model, shape, context, device)
 
 
-def whole_bytes(model: WantedModel) -> int | None:
+def whole_bytes(model: WantedModel, device: Device) -> int | None:
     """What an elastic model takes with the longest context that is allowed; None for others."""
-    if not is_elastic(model) or model.shape is None:
+    shape = _shape(model, device)
+    if not is_elastic(model) or shape is None:
         return None
-    return size_of(model.shape, model.sizing)
+    return size_of(shape, model.sizing)
 
 
 def is_elastic(model: WantedModel) -> bool:
     """Whether the plan may choose the context, and the context decides the memory.
 
-    What an engine was measured to hold says nothing about another context, so that an elastic
-    model's size is always worked out from its shape.
+    What an engine was measured to hold in all says nothing about another context; what it held
+    beside its cache does.
     """
     return model.is_context_auto and model.shape is not None and model.sizing.cache_bytes is None
 
@@ -80,6 +81,23 @@ def parts(model: WantedModel | None, assignment: ReplicaAssignment) -> tuple[tup
     context = assignment.context or model.sizing.context
     made = need(model.shape, with_context(model.sizing, context))
     return tuple(made.parts()) if made.total == assignment.memory_bytes else ()
+
+
+def _shape(model: WantedModel, device: Device) -> MemoryShape | None:
+    """The shape, with what was measured beside the cache for all else where the cache is to be
+    chosen.
+    """
+    measured = model.beside_cache.get(device.name)
+    if model.shape is None or measured is None or not is_elastic(model):
+        return model.shape
+    return MemoryShape(
+        weights=0,
+        replicated=max(measured, 0),
+        cache=model.shape.cache,
+        cache_number_bytes=model.shape.cache_number_bytes,
+        context_max=model.shape.context_max,
+        basis=Basis.MEASURED,
+    )
 
 
 def _with_context(model: WantedModel, shape: MemoryShape, context: int, device: Device) -> Size:

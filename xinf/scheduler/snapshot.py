@@ -32,9 +32,11 @@ class WantedModel:
 
     Its memory is `shape` and `sizing` where they are known; else `memory_bytes` on each device, all
     of it declared (a simulated engine). `measured` is what it really took on each device, by the
-    name of the device, and wins over both. `is_context_auto` allows the plan to choose any context
-    up to `sizing.context`. `pins` are the UUIDs that it must run on, all of them for each replica;
-    without pins it takes `sizing.devices` devices of one kind and name.
+    name of the device, and wins over both; `beside_cache` is that without its KV cache, from which
+    the need with another context is worked out. `is_context_auto` allows the plan to choose any
+    context up to `sizing.context`. `pins` are the UUIDs that it must run on, all of them for each
+    replica; without pins it takes `sizing.devices` devices of one kind and name. `verdicts` are by
+    UUID.
 
     A model that the registry cannot make sense of carries the reason in `problem` and nothing to
     run in `config`; one whose files are still being looked at has `is_pending`.
@@ -62,6 +64,7 @@ class WantedModel:
     # What bringing it back would cost, and how long it must be idle before it may be evicted.
     reload_s: float = 0.0
     idle_s: float = 0.0
+    beside_cache: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

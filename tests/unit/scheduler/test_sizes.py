@@ -50,7 +50,18 @@ def test_an_automatic_context_is_placed_small_and_grows_into_what_is_left() -> N
     assert (small.context, small.bytes) == (CONTEXT_FLOOR, 10 * GIB + GIB // 4)
     large = largest_size(ELASTIC, gpu(0), 12 * GIB)
     assert large == Size(12 * GIB, Basis.ESTIMATED, 16 * 1024, 2 * GIB)
-    assert whole_bytes(ELASTIC) == 18 * GIB
+    assert whole_bytes(ELASTIC, gpu(0)) == 18 * GIB
+
+
+def test_what_was_measured_beside_the_cache_serves_for_any_context() -> None:
+    measured = replace(ELASTIC, measured={"card": 30 * GIB}, beside_cache={"card": 12 * GIB})
+    small = smallest_size(measured, gpu(0))
+    assert (small.bytes, small.basis) == (12 * GIB + GIB // 4, Basis.MEASURED)
+    assert largest_size(measured, gpu(0), 14 * GIB) == Size(
+        14 * GIB, Basis.MEASURED, 16 * 1024, 2 * GIB
+    )
+    assert whole_bytes(measured, gpu(0)) == 20 * GIB
+    assert smallest_size(measured, gpu(0, name="other")).basis is Basis.ESTIMATED
 
 
 def test_less_than_a_context_worth_having_does_not_fit() -> None:
@@ -62,7 +73,7 @@ def test_less_than_a_context_worth_having_does_not_fit() -> None:
 def test_a_declared_context_never_shrinks() -> None:
     assert not is_elastic(FIXED)
     assert largest_size(FIXED, gpu(0), 17 * GIB) is None
-    assert whole_bytes(FIXED) is None
+    assert whole_bytes(FIXED, gpu(0)) is None
 
 
 def test_a_cache_of_a_given_size_leaves_no_context_to_choose() -> None:
