@@ -139,8 +139,10 @@ def cache_size(shape: MemoryShape, sizing: Sizing) -> int:
     if sizing.cache_bytes is not None:
         return sizing.cache_bytes
     number_bytes = sizing.cache_number_bytes or shape.cache_number_bytes
-    sizes = (group.size(sizing.context, number_bytes, sizing.devices) for group in shape.cache)
-    return math.ceil(sum(sizes) * sizing.sequences)
+    total = 0
+    for group in shape.cache:
+        total += group.size(sizing.context, number_bytes, sizing.devices)
+    return math.ceil(total * sizing.sequences)
 
 
 def size_of(shape: MemoryShape, sizing: Sizing) -> int:

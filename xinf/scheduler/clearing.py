@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xinf.scheduler.eviction import Resident, make_room, may_leave
 from xinf.scheduler.places import Range, Spot
-from xinf.scheduler.table import Make, Table
+from xinf.scheduler.table import Make, Makes, Table
 from xinf.scheduler.wishes import Claimant
 
 # So many devices of a make are considered, those with the most free memory: enough for any
@@ -40,8 +40,8 @@ class _Reach:
     def __init__(self, devices: int) -> None:
         self.sizes = [0] * devices
         self.turns = [-1] * devices
-        # By make: the turn at which it was asked for, and the most on any of its devices.
-        self.most: dict[Make, tuple[int, int]] = {}
+        # The turn at which these devices were asked for, and the most on any of them.
+        self.most: dict[Makes, tuple[int, int]] = {}
 
 
 class Clearings:
@@ -60,14 +60,15 @@ class Clearings:
         found = [
             clearing
             for each in able
-            if self._most(reach, claimant, each.make) >= each.size.bytes
-            for clearing in self._of(each, claimant, reach)
+            if self._most(reach, claimant, each.makes) >= each.size.bytes
+            for make in each.makes.each
+            for clearing in self._of(each, make, claimant, reach)
         ]
         return min(found, key=lambda clearing: clearing.cost, default=None)
 
-    def _of(self, able: Range, claimant: Claimant, reach: _Reach) -> Iterator[Clearing]:
+    def _of(self, able: Range, make: Make, claimant: Claimant, reach: _Reach) -> Iterator[Clearing]:
         need, free, sizes = able.size.bytes, self._table.free, reach.sizes
-        numbers = [number for number in able.numbers if free[number] + sizes[number] >= need]
+        numbers = [number for number in make.numbers if free[number] + sizes[number] >= need]
         if len(numbers) < able.count:
             return
         numbers = sorted(numbers, key=lambda number: (-free[number], number))
@@ -91,12 +92,12 @@ class Clearings:
                 leaving[resident.replica] = resident
         return Clearing(Spot(numbers, able.size), tuple(leaving.values()))
 
-    def _most(self, reach: _Reach, claimant: Claimant, make: Make) -> int:
-        """The most that any device of a make could have free: no use to look there for more."""
-        turn, most = reach.most.get(make, (-1, 0))
+    def _most(self, reach: _Reach, claimant: Claimant, makes: Makes) -> int:
+        """The most that any of these devices could have free: no use to look there for more."""
+        turn, most = reach.most.get(makes, (-1, 0))
         if turn != self._table.turn:
-            most = max(self._room(reach, claimant, number) for number in make.numbers)
-            reach.most[make] = (self._table.turn, most)
+            most = max(self._room(reach, claimant, number) for number in makes.numbers)
+            reach.most[makes] = (self._table.turn, most)
         return most
 
     def _room(self, reach: _Reach, claimant: Claimant, number: int) -> int:

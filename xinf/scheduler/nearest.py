@@ -41,7 +41,7 @@ class Nearest:
         """The longest context that would fit, where that is not what the plan has tried already."""
         if model.shape is None or is_elastic(model) or model.sizing.cache_bytes is not None:
             return None
-        roomiest = max((self._rooms.each(one.numbers, one.count) for one in able), default=0)
+        roomiest = max((self._rooms.each(one.makes, one.count) for one in able), default=0)
         found = largest_context(model.shape, model.sizing, roomiest)
         return found if found is not None and found >= CONTEXT_FLOOR else None
 
@@ -52,7 +52,7 @@ class Nearest:
             if is_elastic(model):
                 sizing = with_context(sizing, min(sizing.context, CONTEXT_FLOOR))
             size, count = size_of(alternative.shape, sizing), max(sizing.devices, 1)
-            if any(self._rooms.each(one.numbers, count) >= size for one in able):
+            if any(self._rooms.each(one.makes, count) >= size for one in able):
                 yield alternative.change
 
     def _stops(self, wish: Wish, able: Iterable[Range]) -> Iterator[str]:

@@ -6,12 +6,14 @@ A spot is one device, or several of one make that share a replica (tensor parall
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
+from xinf.core.nodes import Device
 from xinf.core.workload import Verdict
 from xinf.scheduler.sizes import Size, smallest_size, whole_bytes
 from xinf.scheduler.snapshot import WantedModel
-from xinf.scheduler.table import Make, Table
+from xinf.scheduler.table import Make, Makes, Table
 from xinf.scheduler.wishes import Wish
 
 ALLOWED = Verdict()
@@ -27,10 +29,11 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The devices of one make on which a model could run, `count` of them for each replica."""
+    """Devices on which a model could run and would take the same, `count` of one make for each
+    replica.
+    """
 
-    make: Make
-    numbers: tuple[int, ...]
+    makes: Makes
     count: int
     size: Size
 
@@ -46,60 +49,70 @@ def verdict(model: WantedModel, uuid: str) -> Verdict:
 
 
 def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
-    """All devices on which a model could run if they were empty and large enough, by make."""
-    count = device_count(model)
+    """All devices on which a model could run if they were empty and large enough."""
+    count, makes = device_count(model), table.makes.get(model.device_kind)
+    if makes is None:
+        return
     refused = {uuid for uuid, judged in model.verdicts.items() if judged.refusal}
-    size: Size | None = None
-    pinned = frozenset(table.number[uuid] for uuid in model.pins if uuid in table.number)
-    for make in table.makes.get(model.device_kind, ()):
-        numbers = make.numbers
-        if model.pins:
-            numbers = tuple(number for number in numbers if number in pinned)
-        if count > 1:
-            # A slice of a card reaches no other device, so it cannot share a replica.
-            numbers = tuple(number for number in numbers if table.devices[number].parent is None)
-        if refused:
-            numbers = tuple(n for n in numbers if table.devices[n].uuid not in refused)
-        if len(numbers) >= count:
-            if size is None or model.measured or model.beside_cache:
-                size = smallest_size(model, table.devices[numbers[0]])
-            yield Range(make, numbers, count, size)
+    if refused or model.pins or count > 1:
+        able = (_able(table, model, make, refused) for make in makes.each)
+        makes = Makes(tuple(make for make in able if len(make.numbers) >= count))
+    # What was measured may differ from make to make.
+    is_same = not model.measured and not model.beside_cache
+    for some in (makes,) if is_same else (Makes((make,)) for make in makes.each):
+        for number in islice(some.numbers, 1):
+            yield Range(some, count, smallest_size(model, table.devices[number]))
+
+
+def _able(table: Table, model: WantedModel, make: Make, refused: set[str]) -> Make:
+    """Those of a make that suit the model."""
+    is_single = device_count(model) == 1
+
+    def suits(device: Device) -> bool:
+        # A slice of a card reaches no other device, so it cannot share a replica.
+        is_able = device.uuid not in refused and (is_single or device.parent is None)
+        return is_able and (not model.pins or device.uuid in model.pins)
+
+    numbers = tuple(number for number in make.numbers if suits(table.devices[number]))
+    return replace(make, numbers=numbers)
 
 
 def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:
     """The spot that the strategy likes best, None where nothing has room."""
     found: list[tuple[tuple[float, ...], Spot]] = []
     for each in able:
-        need = each.size.bytes
-        if table.most_free(each.make) < need:
+        need, free = each.size.bytes, table.free
+        if table.most_free(each.makes) < need:
             continue
-        fitting = [number for number in each.numbers if table.free[number] >= need]
-        if len(fitting) >= each.count:
-            found.append(_best(table, wish, each, fitting))
+        full = whole_bytes(wish.model, table.devices[next(each.makes.numbers)])
+        for make in each.makes.each:
+            fitting = [number for number in make.numbers if free[number] >= need]
+            if len(fitting) >= each.count:
+                found.append(_best(table, wish, each, _roomy(table, each, fitting, full)))
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _best(
-    table: Table, wish: Wish, able: Range, fitting: list[int]
+    table: Table, wish: Wish, able: Range, roomy: tuple[float, list[int]]
 ) -> tuple[tuple[float, ...], Spot]:
-    short, roomy = _roomy(table, wish.model, able, fitting)
+    """A spot, after how much the strategy minds it; lacking context comes before taste."""
+    lacking, numbers = roomy
     mind = table.distaste(wish.model.name)
     if able.count == 1:
-        chosen = (min(roomy, key=mind),)
+        chosen = (min(numbers, key=mind),)
     else:
-        chosen = _neighbours(table, roomy, able.count, mind)
-    return (short, *max(mind(number) for number in chosen)), Spot(chosen, able.size)
+        chosen = _neighbours(table, numbers, able.count, mind)
+    return (lacking, *max(mind(number) for number in chosen)), Spot(chosen, able.size)
 
 
 def _roomy(
-    table: Table, model: WantedModel, able: Range, fitting: list[int]
+    table: Table, able: Range, fitting: list[int], full: int | None
 ) -> tuple[float, list[int]]:
-    """Those of `fitting` on which the context can be longest, and how much of it would be lacking.
+    """Those of `fitting` on which the context can be longest, and how much of `full` is lacking.
 
     A model that takes whatever context there is room for goes where it can have all of it, or else
     where there is the most room.
     """
-    full = whole_bytes(model, table.devices[fitting[0]])
     if full is None:
         return 0.0, fitting
     enough = [number for number in fitting if table.free[number] >= full]

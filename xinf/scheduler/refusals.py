@@ -14,7 +14,7 @@ from xinf.scheduler.misfits import why_no_device
 from xinf.scheduler.nearest import Nearest
 from xinf.scheduler.places import Range
 from xinf.scheduler.rooms import Rooms
-from xinf.scheduler.table import Table
+from xinf.scheduler.table import Makes, Table
 from xinf.scheduler.wishes import Wish, waits_for_a_request
 
 # Devices and holders beyond these are counted, not named.
@@ -28,7 +28,7 @@ class Refusals:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._told: dict[tuple[int, ...], str] = {}
+        self._told: dict[tuple[Makes, ...], str] = {}
         # What holds for one copy of a model holds for all.
         self._same: dict[str, Unplaced] = {}
         self._free = Rooms(table.free)
@@ -71,23 +71,24 @@ class Refusals:
 
     def _no_room(self, wish: Wish, able: Sequence[Range]) -> Unplaced:
         roomiest, short = _shortest(able, self._free)
-        numbers = tuple(number for each in able for number in each.numbers)
-        text = self._told.get(numbers)
+        makes = tuple(each.makes for each in able)
+        text = self._told.get(makes)
         if text is None:
-            text = self._told[numbers] = "; ".join(self._balances(numbers))
+            text = self._told[makes] = "; ".join(self._balances(makes))
         reason = f"{_needs(roomiest)}; {text}; short by {format_bytes(short)}"
         nearest = self._nearest.fit(wish, able)
         return _unplaced(wish, (roomiest.size.bytes, short), reason, Obstacle.NO_ROOM, nearest)
 
     def _too_large(self, roomiest: Range, short: int) -> str:
-        best = max(roomiest.numbers, key=lambda number: self._empty.each((number,), 1))
+        best = max(roomiest.makes.numbers, key=self._empty.of)
         return (
             f"{_needs(roomiest)}; {self._table.devices[best].id}, the roomiest, has "
-            f"{format_bytes(max(self._empty.each((best,), 1), 0))} for models when it is empty; "
+            f"{format_bytes(max(self._empty.of(best), 0))} for models when it is empty; "
             f"short by {format_bytes(short)}"
         )
 
-    def _balances(self, numbers: Sequence[int]) -> Iterator[str]:
+    def _balances(self, makes: Sequence[Makes]) -> Iterator[str]:
+        numbers = [number for each in makes for number in each.numbers]
         ranked = sorted(numbers, key=lambda number: (-self._table.free[number], number))
         for number in ranked[:DEVICES_TOLD]:
             yield self._balance(number)
@@ -122,7 +123,7 @@ def _holding(resident: Resident) -> str:
 
 def _shortest(able: Sequence[Range], rooms: Rooms) -> tuple[Range, int]:
     """Where the least is lacking, and how much on each device."""
-    shorts = [each.size.bytes - rooms.each(each.numbers, each.count) for each in able]
+    shorts = [each.size.bytes - rooms.each(each.makes, each.count) for each in able]
     short = min(shorts)
     return able[shorts.index(short)], short
 

@@ -9,7 +9,7 @@ from xinf.core.placement import ReplicaAssignment
 from xinf.core.units import format_bytes
 from xinf.scheduler.holdings import claim
 from xinf.scheduler.places import Spot, verdict
-from xinf.scheduler.sizes import Size, is_elastic, largest_size
+from xinf.scheduler.sizes import Size, is_elastic, largest_size, smallest_size
 from xinf.scheduler.table import Seat, Table
 from xinf.scheduler.wishes import Wish
 
@@ -58,50 +58,60 @@ def grow(table: Table) -> None:
         (seat for seat in table.seats.values() if seat.is_new and is_elastic(seat.wish.model)),
         key=lambda seat: (-seat.wish.model.priority, seat.wish.replica),
     )
-    sharers = [0] * len(table.devices)
+    grown = _Growing(table, growing)
     for seat in growing:
-        for number in seat.numbers:
-            sharers[number] += 1
+        grown.take(seat, shared=True)
     for seat in growing:
-        _grow_into(table, seat, min(table.free[n] // sharers[n] for n in seat.numbers))
-        for number in seat.numbers:
-            sharers[number] -= 1
-    for seat in growing:
-        grown = table.seats[seat.wish.replica]
-        _grow_into(table, grown, min(table.free[n] for n in seat.numbers))
-        _tell_context(table, table.leave(seat.wish.replica))
-
-
-def _grow_into(table: Table, seat: Seat, room: int) -> None:
-    model, device = seat.wish.model, table.devices[seat.numbers[0]]
-    if room <= 0 or seat.entry.context == model.sizing.context:
-        return
-    size = largest_size(model, device, seat.claim + room)
-    if size is not None and size.bytes > seat.claim:
+        grown.take(seat, shared=False)
         table.leave(seat.wish.replica)
-        table.sit(_resized(table, seat, size))
+        table.sit(_resized(table, seat, grown.sizes[seat.wish.replica]))
+
+
+class _Growing:
+    """What is still free while contexts grow into it. `sizes` are by replica."""
+
+    def __init__(self, table: Table, growing: Iterable[Seat]) -> None:
+        self._devices = table.devices
+        self._free = list(table.free)
+        self._sharers = [0] * len(self._free)
+        self.sizes: dict[str, Size] = {}
+        for seat in growing:
+            first = table.devices[seat.numbers[0]]
+            self.sizes[seat.wish.replica] = smallest_size(seat.wish.model, first)
+            for number in seat.numbers:
+                self._sharers[number] += 1
+
+    def take(self, seat: Seat, shared: bool) -> None:
+        """The largest context that fits what is left: a replica's share of it, or all of it."""
+        model, before = seat.wish.model, self.sizes[seat.wish.replica]
+        rooms = [self._free[n] // (self._sharers[n] if shared else 1) for n in seat.numbers]
+        for number in seat.numbers:
+            self._sharers[number] -= shared
+        if min(rooms) <= 0 or before.context == model.sizing.context:
+            return
+        first = self._devices[seat.numbers[0]]
+        size = largest_size(model, first, before.bytes + min(rooms)) or before
+        self.sizes[seat.wish.replica] = size
+        for number in seat.numbers:
+            self._free[number] -= size.bytes - before.bytes
 
 
 def _resized(table: Table, seat: Seat, size: Size) -> Seat:
+    most, context = seat.wish.model.sizing.context, size.context or 0
+    told = (
+        f"its whole context of {most:,} tokens"
+        if context == most
+        else f"a context of {context:,} tokens, the largest that fits (of {most:,})"
+    )
     entry = replace(
         seat.entry,
         memory_bytes=size.bytes,
         context=size.context,
         cache_bytes=size.cache_bytes,
+        why=f"{seat.entry.why}; takes {format_bytes(size.bytes)} with {told}",
     )
     claims = [size.bytes] * len(seat.numbers)
     return Seat(seat.wish, entry, seat.numbers, table.residents(seat.wish, claims))
-
-
-def _tell_context(table: Table, seat: Seat) -> None:
-    most, context = seat.wish.model.sizing.context, seat.entry.context or 0
-    told = (
-        f"takes {format_bytes(seat.entry.memory_bytes)} with its whole context of {most:,} tokens"
-        if context == most
-        else f"takes {format_bytes(seat.entry.memory_bytes)} with a context of {context:,} tokens, "
-        f"the largest that fits (of {most:,})"
-    )
-    table.sit(replace(seat, entry=replace(seat.entry, why=f"{seat.entry.why}; {told}")))
 
 
 def _found(table: Table, wish: Wish, spot: Spot) -> str:

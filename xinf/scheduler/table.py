@@ -7,7 +7,7 @@ each of them thousands of times.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xinf.core.ledger import Account, open_accounts
@@ -45,7 +45,7 @@ _EMPTY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Make:
     """Devices of one machine, kind and name, by number: what fits one fits any that is empty."""
 
@@ -53,6 +53,17 @@ class Make:
     kind: str
     name: str
     numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Makes:
+    """Several makes. Compared by identity, so that answers about them are remembered cheaply."""
+
+    each: tuple[Make, ...]
+
+    @property
+    def numbers(self) -> Iterator[int]:
+        return (number for make in self.each for number in make.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ class Table:
         self._totals = [max(account.total, 1) for account in self.accounts]
         self._none = [0] * len(self.devices)
         self._copies: dict[str, list[int]] = {}
-        self._most: dict[Make, tuple[int, int]] = {}
+        self._most: dict[Makes, tuple[int, int]] = {}
         self._now = snapshot.now
         self._residence_s = policy.residence_s
 
@@ -122,12 +133,12 @@ class Table:
             self.turns[number] += 1
             copies[number] += sign
 
-    def most_free(self, make: Make) -> int:
-        """The most that any device of a make has free: less than that need not be looked for."""
-        turn, most = self._most.get(make, (-1, 0))
+    def most_free(self, makes: Makes) -> int:
+        """The most that any of these devices has free: no use to look there for more."""
+        turn, most = self._most.get(makes, (-1, 0))
         if turn != self.turn:
-            most = max(self.free[number] for number in make.numbers)
-            self._most[make] = (self.turn, most)
+            most = max(self.free[number] for number in makes.numbers)
+            self._most[makes] = (self.turn, most)
         return most
 
     def distaste(self, model: str) -> Callable[[int], tuple[float, ...]]:
@@ -185,7 +196,7 @@ def _in_order(nodes: Iterable[NodeStatus]) -> list[tuple[str, Device]]:
     )
 
 
-def _makes(nodes: Sequence[str], devices: Sequence[Device]) -> Mapping[str, tuple[Make, ...]]:
+def _makes(nodes: Sequence[str], devices: Sequence[Device]) -> Mapping[str, Makes]:
     """Makes by kind."""
     numbers: dict[tuple[str, str, str], list[int]] = {}
     for number, device in enumerate(devices):
@@ -193,4 +204,4 @@ def _makes(nodes: Sequence[str], devices: Sequence[Device]) -> Mapping[str, tupl
     made: dict[str, list[Make]] = {}
     for (node, kind, name), members in numbers.items():
         made.setdefault(kind, []).append(Make(node, kind, name, tuple(members)))
-    return {kind: tuple(makes) for kind, makes in made.items()}
+    return {kind: Makes(tuple(makes)) for kind, makes in made.items()}
