@@ -56,10 +56,10 @@ def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
     refused = {uuid for uuid, judged in model.verdicts.items() if judged.refusal}
     if refused or model.pins or count > 1:
         able = (_able(table, model, make, refused) for make in makes.each)
-        makes = Makes(tuple(make for make in able if len(make.numbers) >= count))
+        makes = table.set_of(make for make in able if len(make.numbers) >= count)
     # What was measured may differ from make to make.
     is_same = not model.measured and not model.beside_cache
-    for some in (makes,) if is_same else (Makes((make,)) for make in makes.each):
+    for some in (makes,) if is_same else (table.set_of((make,)) for make in makes.each):
         for number in islice(some.numbers, 1):
             yield Range(some, count, smallest_size(model, table.devices[number]))
 
@@ -74,7 +74,7 @@ def _able(table: Table, model: WantedModel, make: Make, refused: set[str]) -> Ma
         return is_able and (not model.pins or device.uuid in model.pins)
 
     numbers = tuple(number for number in make.numbers if suits(table.devices[number]))
-    return replace(make, numbers=numbers)
+    return make if len(numbers) == len(make.numbers) else replace(make, numbers=numbers)
 
 
 def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:

@@ -29,6 +29,7 @@ class Refusals:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._told: dict[tuple[Makes, ...], str] = {}
+        self._balanced: dict[int, str] = {}
         # What holds for one copy of a model holds for all.
         self._same: dict[str, Unplaced] = {}
         self._free = Rooms(table.free)
@@ -91,7 +92,9 @@ class Refusals:
         numbers = [number for each in makes for number in each.numbers]
         ranked = sorted(numbers, key=lambda number: (-self._table.free[number], number))
         for number in ranked[:DEVICES_TOLD]:
-            yield self._balance(number)
+            if number not in self._balanced:
+                self._balanced[number] = self._balance(number)
+            yield self._balanced[number]
         if len(ranked) > DEVICES_TOLD:
             yield f"{len(ranked) - DEVICES_TOLD} more devices have less"
 

@@ -98,6 +98,7 @@ class Table:
         self.engines: Mapping[str, EngineView] = {each.replica: each for each in snapshot.engines}
         self.strategy = STRATEGIES.get(policy.strategy) or IdleFirst()
         self.makes = _makes(self.nodes, self.devices)
+        self._sets = {makes.each: makes for makes in self.makes.values()}
         # By device: bytes that may still be claimed, who sits there, and how often that changed.
         self.free: list[int] = [account.free for account in self.accounts]
         self.on: list[dict[str, Resident]] = [{} for _ in self.devices]
@@ -132,6 +133,11 @@ class Table:
             self.free[number] -= sign * resident.memory_bytes
             self.turns[number] += 1
             copies[number] += sign
+
+    def set_of(self, makes: Iterable[Make]) -> Makes:
+        """The one set of these makes, so that what is known of it is known to all who ask."""
+        each = tuple(makes)
+        return self._sets.setdefault(each, Makes(each))
 
     def most_free(self, makes: Makes) -> int:
         """The most that any of these devices has free: no use to look there for more."""
