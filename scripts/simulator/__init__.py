@@ -13,6 +13,6 @@
     picture    the same for the terminal
 
 What is real here: `scheduler.plan`, `scheduler.holdings`, `agent.diff`, `agent.turns` and the
-events of `observe.planned`. What is not: engines load and answer in the time that the scenario says,
-at once hold all that they were promised, and never fail; everybody knows everything at once.
+events of `observe.planned`. What is not: engines load and answer in the time that the scenario
+says, at once hold all that they were promised, and never fail; everybody knows everything at once.
 """

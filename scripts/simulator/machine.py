@@ -29,6 +29,10 @@ class Machine:
         """What each program holds now."""
         return zip(self._programs, self._taken, strict=True)
 
+    def is_short(self, now: float) -> bool:
+        """Whether some program would take more if it were free."""
+        return any(taken < each.memory_bytes for each, taken in self.taken if each.is_on(now))
+
     def look(self, engines: Iterable[Engine], now: float) -> NodeStatus:
         """The devices at this moment. Other programs take what has become free first: they do not
         ask. Raises OverCommitted.
@@ -51,8 +55,7 @@ class Machine:
         free = device.memory_total - ours
         for number, program in enumerate(self._programs):
             if program.device == device.uuid:
-                is_on = program.start_s <= now < program.end_s
-                taken = min(program.memory_bytes, free) if is_on else 0
+                taken = min(program.memory_bytes, free) if program.is_on(now) else 0
                 self._taken[number] = taken
                 free -= taken
 

@@ -25,7 +25,7 @@ from xinf.core.placement import Obstacle, PlacementPlan, ReplicaAssignment
 from xinf.core.states import EngineState
 from xinf.scheduler.holdings import foreign
 from xinf.scheduler.plan import plan
-from xinf.scheduler.snapshot import ClusterSnapshot
+from xinf.scheduler.snapshot import ClusterSnapshot, Demand
 
 # The planner's own: however quiet it is, it looks again.
 RESYNC_S = 5.0
@@ -46,6 +46,8 @@ class Moment:
 
 
 Watch = Callable[[Moment], None]
+# What happens at some time; tells whether a plan may depend on it.
+Action = Callable[[], bool]
 
 
 class Play:
@@ -67,7 +69,7 @@ class Play:
         self._foreign: Mapping[str, int] = {}
         self._now = 0.0
         self._order = itertools.count()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, Action]] = []
         self._awaited = len(requests)
         self._looks_at = -1.0
         for request in requests:
@@ -78,12 +80,10 @@ class Play:
 
     def run(self) -> Tally:
         """Play to the end: everybody has been answered or has gone, or the grace is over."""
-        self._settle()
+        self._settle(is_news=True)
         while self._due and self._due[0][0] <= self._scenario.end_s and not self._is_over():
             self._pass_until(self._due[0][0])
-            while self._due and self._due[0][0] <= self._now:
-                heapq.heappop(self._due)[2]()
-            self._settle()
+            self._settle(is_news=self._happen())
         is_waited_for = bool(self._lines.waiting() or self._running)
         end_s = self._scenario.end_s if is_waited_for else self._scenario.duration_s
         self._pass_until(max(self._now, end_s))
@@ -100,45 +100,62 @@ class Play:
         self.tally.passed(tuple(self._engines.values()), at - self._now)
         self._now = at
 
-    def _at(self, at: float, action: Callable[[], None]) -> None:
+    def _happen(self) -> bool:
+        """All that happens now: whether any of it is news for the plan."""
+        is_news = False
+        while self._due and self._due[0][0] <= self._now:
+            is_news |= heapq.heappop(self._due)[2]()
+        return is_news
+
+    def _at(self, at: float, action: Action) -> None:
         heapq.heappush(self._due, (at, next(self._order), action))
 
-    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+    def _after(self, seconds: float, action: Action) -> None:
         self._at(self._now + seconds, action)
 
     # What happens by itself
 
-    def _arrive(self, request: Request) -> None:
+    def _arrive(self, request: Request) -> bool:
         self._awaited -= 1
         self.tally.arrived(request)
         self._lines.join(request)
         if self._scenario.patience_s <= self._scenario.end_s:
             self._after(self._scenario.patience_s, partial(self._give_up, request))
+        return False
 
-    def _give_up(self, request: Request) -> None:
+    def _give_up(self, request: Request) -> bool:
         if self._lines.leave(request):
             self.tally.became(request, End.GAVE_UP, self._now)
+            return True
+        return False
 
-    def _answered(self, engine: Engine, request: Request) -> None:
+    def _answered(self, engine: Engine, request: Request) -> bool:
         del self._running[request.number]
         engine.inflight.remove(request.number)
         engine.last_used = self._now
         self.tally.became(request, End.SERVED, self._now)
         self._drained(engine)
+        return engine.is_leaving
 
-    def _loaded(self, engine: Engine) -> None:
+    def _loaded(self, engine: Engine) -> bool:
         if engine.state is EngineState.LOADING:
             engine.move(EngineState.READY, self._now)
             self._gate.leave(engine)
+        return True
 
-    def _gone(self, engine: Engine) -> None:
+    def _gone(self, engine: Engine) -> bool:
         engine.is_done = True
         self._gate.leave(engine)
         del self._engines[engine.replica]
+        return True
 
     # What is decided
 
-    def _settle(self) -> None:
+    def _settle(self, is_news: bool) -> None:
+        """Go on until nobody has anything to do. Requests that are served as usual are no news."""
+        self._serve()
+        if not is_news and not self._demand():
+            return
         for _ in range(TURNS_MAX):
             self._serve()
             node = self._machine.look(self._engines.values(), self._now)
@@ -182,9 +199,7 @@ class Play:
         return is_news
 
     def _snapshot(self, node: NodeStatus) -> ClusterSnapshot:
-        engines = self._engines.values()
-        served = frozenset(each.model.name for each in engines if each.is_connected)
-        demand = self._lines.demand(served)
+        demand = self._demand()
         return ClusterSnapshot(
             nodes=(node,),
             wanted=tuple(
@@ -192,9 +207,15 @@ class Play:
                 for model in self._scenario.models
             ),
             current=self._plan,
-            engines=tuple(each.view() for each in engines),
+            engines=tuple(each.view() for each in self._engines.values()),
             foreign_before=self._foreign,
             now=self._now,
+        )
+
+    def _demand(self) -> Mapping[str, Demand]:
+        engines = self._engines.values()
+        return self._lines.demand(
+            frozenset(each.model.name for each in engines if each.is_connected)
         )
 
     def _reconcile(self) -> bool:
@@ -268,12 +289,15 @@ class Play:
             self.tally.seen(device.uuid, (*own, *others), self._now)
 
     def _look_later(self) -> None:
-        """Time alone changes a plan only for those that have no place."""
+        """Nobody rings for an engine that has become idle: it matters only to those who have no
+        place, and to programs that want more.
+        """
         is_wished = any(each.obstacle is not Obstacle.ON_DEMAND for each in self._plan.unplaced)
-        if is_wished and self._looks_at <= self._now:
+        if (is_wished or self._machine.is_short(self._now)) and self._looks_at <= self._now:
             self._looks_at = self._now + RESYNC_S
             self._at(self._looks_at, _look_again)
 
 
-def _look_again() -> None:
+def _look_again() -> bool:
     """Only time has passed, or what others hold has changed."""
+    return True

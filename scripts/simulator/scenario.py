@@ -55,6 +55,9 @@ class Program:
     start_s: float
     end_s: float = math.inf
 
+    def is_on(self, now: float) -> bool:
+        return self.start_s <= now < self.end_s
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
