@@ -7,6 +7,7 @@
     engines    one engine's life from its start to its end
     machine    the devices: what engines and other programs hold of them
     gate       whose turn it is on a device
+    agenda     what will happen, and the time that it is
     play       the loop: time jumps from event to event, and after each one everything is decided
     tally      what happened
     report     what that means in numbers

@@ -6,12 +6,11 @@ here in turn until nothing changes any more, and only then does time go on.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from scripts.simulator.agenda import Agenda, look_again
 from scripts.simulator.arrivals import Request
 from scripts.simulator.engines import Engine
 from scripts.simulator.gate import STOP_PATIENCE_S, Gate
@@ -46,8 +45,6 @@ class Moment:
 
 
 Watch = Callable[[Moment], None]
-# What happens at some time; tells whether a plan may depend on it.
-Action = Callable[[], bool]
 
 
 class Play:
@@ -67,23 +64,21 @@ class Play:
         self._running: dict[int, Request] = {}
         self._plan = PlacementPlan()
         self._foreign: Mapping[str, int] = {}
-        self._now = 0.0
-        self._order = itertools.count()
-        self._due: list[tuple[float, int, Action]] = []
+        self._agenda = Agenda()
         self._awaited = len(requests)
         self._looks_at = -1.0
         for request in requests:
-            self._at(request.at, partial(self._arrive, request))
+            self._agenda.at(request.at, partial(self._arrive, request))
         for program in scenario.programs:
-            self._at(program.start_s, _look_again)
-            self._at(program.end_s, _look_again)
+            self._agenda.at(program.start_s, look_again)
+            self._agenda.at(program.end_s, look_again)
 
     def run(self) -> Tally:
         """Play to the end: everybody has been answered or has gone, or the grace is over."""
         self._settle(is_news=True)
-        while self._due and self._due[0][0] <= self._scenario.end_s and not self._is_over():
-            self._pass_until(self._due[0][0])
-            self._settle(is_news=self._happen())
+        while self._agenda.next_at <= self._scenario.end_s and not self._is_over():
+            self._pass_until(self._agenda.next_at)
+            self._settle(is_news=self._agenda.happen())
         is_waited_for = bool(self._lines.waiting() or self._running)
         end_s = self._scenario.end_s if is_waited_for else self._scenario.duration_s
         self._pass_until(max(self._now, end_s))
@@ -92,26 +87,17 @@ class Play:
         self.tally.ended_at = self._now
         return self.tally
 
+    @property
+    def _now(self) -> float:
+        return self._agenda.now
+
     def _is_over(self) -> bool:
         is_quiet = not self._awaited and not self._lines.waiting() and not self._running
-        return is_quiet and self._due[0][0] > self._scenario.duration_s
+        return is_quiet and self._agenda.next_at > self._scenario.duration_s
 
     def _pass_until(self, at: float) -> None:
         self.tally.passed(tuple(self._engines.values()), at - self._now)
-        self._now = at
-
-    def _happen(self) -> bool:
-        """All that happens now: whether any of it is news for the plan."""
-        is_news = False
-        while self._due and self._due[0][0] <= self._now:
-            is_news |= heapq.heappop(self._due)[2]()
-        return is_news
-
-    def _at(self, at: float, action: Action) -> None:
-        heapq.heappush(self._due, (at, next(self._order), action))
-
-    def _after(self, seconds: float, action: Action) -> None:
-        self._at(self._now + seconds, action)
+        self._agenda.now = at
 
     # What happens by itself
 
@@ -120,7 +106,7 @@ class Play:
         self.tally.arrived(request)
         self._lines.join(request)
         if self._scenario.patience_s <= self._scenario.end_s:
-            self._after(self._scenario.patience_s, partial(self._give_up, request))
+            self._agenda.after(self._scenario.patience_s, partial(self._give_up, request))
         return False
 
     def _give_up(self, request: Request) -> bool:
@@ -177,7 +163,7 @@ class Play:
                 self.tally.became(request, End.RUNNING, self._now)
                 engine.inflight.add(request.number)
                 engine.last_used = self._now
-                self._after(request.service_s, partial(self._answered, engine, request))
+                self._agenda.after(request.service_s, partial(self._answered, engine, request))
 
     def _place(self, model: str) -> Engine | None:
         open_ones = [
@@ -249,7 +235,7 @@ class Play:
                 self._gone(engine)
             case EngineState.READY:
                 self._gate.join(engine, self._now, is_stop=True)
-                self._after(STOP_PATIENCE_S, _look_again)
+                self._agenda.after(STOP_PATIENCE_S, look_again)
             case _:
                 self.tally.wasted[engine.model.name] += 1
                 self._gate.hold(engine, self._now)
@@ -266,7 +252,7 @@ class Play:
         else:
             self.tally.loads[engine.model.name] += 1
             engine.move(EngineState.LOADING, self._now)
-            self._after(engine.model.load_s, partial(self._loaded, engine))
+            self._agenda.after(engine.model.load_s, partial(self._loaded, engine))
         return True
 
     def _drained(self, engine: Engine) -> None:
@@ -275,7 +261,7 @@ class Play:
 
     def _end(self, engine: Engine) -> None:
         engine.move(EngineState.STOPPING, self._now)
-        self._after(engine.model.stop_s, partial(self._gone, engine))
+        self._agenda.after(engine.model.stop_s, partial(self._gone, engine))
 
     def _note(self, node: NodeStatus) -> None:
         strangers = [
@@ -295,9 +281,4 @@ class Play:
         is_wished = any(each.obstacle is not Obstacle.ON_DEMAND for each in self._plan.unplaced)
         if (is_wished or self._machine.is_short(self._now)) and self._looks_at <= self._now:
             self._looks_at = self._now + RESYNC_S
-            self._at(self._looks_at, _look_again)
-
-
-def _look_again() -> bool:
-    """Only time has passed, or what others hold has changed."""
-    return True
+            self._agenda.at(self._looks_at, look_again)

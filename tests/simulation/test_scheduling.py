@@ -45,9 +45,7 @@ def models(draw: st.DrawFn, name: str) -> Served:
 def scenarios(draw: st.DrawFn) -> Scenario:
     count = draw(st.integers(1, 3))
     hides = draw(st.booleans())
-    devices = [
-        gpu(i, draw(st.sampled_from([24, 32])), hides_processes=hides) for i in range(count)
-    ]
+    devices = [gpu(i, draw(st.sampled_from([24, 32])), hides_processes=hides) for i in range(count)]
     starts = draw(st.lists(st.integers(0, 200), max_size=2))
     return scenario(
         [draw(models(name)) for name in NAMES[: draw(st.integers(1, 4))]],
@@ -75,7 +73,9 @@ def plays(draw: st.DrawFn) -> tuple[Scenario, tuple[Request, ...]]:
     told = draw(scenarios())
     names = [model.name for model in told.models]
     asked = draw(
-        st.lists(st.tuples(st.integers(0, int(DURATION_S) - 1), st.sampled_from(names)), max_size=15)
+        st.lists(
+            st.tuples(st.integers(0, int(DURATION_S) - 1), st.sampled_from(names)), max_size=15
+        )
     )
     return told, asking(*asked, service_s=draw(st.sampled_from([0.0, 1.0, 40.0])))
 

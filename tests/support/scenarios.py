@@ -82,9 +82,9 @@ class Watchman:
         wanted = {entry.replica: entry for entry in moment.snapshot.current.assignments}
         for engine in moment.snapshot.engines:
             entry = wanted.get(engine.replica)
-            if engine.is_busy and engine.state is EngineState.READY and entry is not None:
-                if is_of(engine, entry):
-                    assert places.get(engine.replica) == engine.devices, moment.plan
+            is_at_work = engine.is_busy and engine.state is EngineState.READY
+            if is_at_work and entry is not None and is_of(engine, entry):
+                assert places.get(engine.replica) == engine.devices, moment.plan
 
     def live_engines_keep_their_numbers(self, moment: Moment) -> None:
         """Nobody tells a running engine to take less, so that a plan must not rely on it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scripts.simulator.play import Moment, Play
-from scripts.simulator.scenario import Program
+from scripts.simulator.scenario import Program, Served
 from scripts.simulator.tally import EVICTED, MOVED, YIELDED, End, Tally
 from tests.support.clusters import gpu, shaped
 from tests.support.scenarios import asking, play, scenario, served
@@ -148,9 +150,17 @@ def test_those_who_watch_see_every_plan() -> None:
 
 
 def test_an_elastic_model_takes_what_is_left() -> None:
-    elastic = served("a", activation=Activation.AUTO)
-    wanted = shaped("a", 10, is_context_auto=True)
-    tally = play(scenario([type(elastic)(wanted, load_s=10.0)]), asking((50, "a")))
+    elastic = Served(shaped("a", 10, is_context_auto=True), load_s=10.0)
+    tally = play(scenario([elastic]), asking((50, "a")))
     held = max(each.memory_bytes for span in tally.spans["GPU-0"] for each in span.held)
     assert held == 26 * GIB
     assert tally.changes[MOVED, "a"] == 0
+
+
+@pytest.mark.xfail(reason="a plan gives an elastic replica that makes room fewer bytes in place")
+def test_an_elastic_model_that_makes_room_is_gone_before_it_comes_back_smaller() -> None:
+    elastic = Served(shaped("a", 10, is_context_auto=True, reload_s=10.0), 10.0, 1.0)
+    newcomer = served("b", 8, activation=ON_DEMAND)
+    tally = play(scenario([elastic, newcomer]), asking((100, "b")))
+    assert waits(tally) == [11.0]
+    assert tally.loads == {"a": 2, "b": 1}
