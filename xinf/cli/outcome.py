@@ -32,6 +32,8 @@ def launched(
     if model is None or model.state in {ModelState.OFF, ModelState.DRAINING}:
         return Outcome(False, "it was terminated meanwhile", is_provisional=True)
     own = [replica for replica in replicas if replica.model == name]
+    if model.state is ModelState.FAILED and not own:  # there is no place for it at all
+        return Outcome(False, model.reason, is_provisional=True)
     ready = [replica for replica in own if replica.state is EngineState.READY]
     failed = [replica for replica in own if replica.state is EngineState.FAILED]
     if len(ready) >= model.desired_replicas:
@@ -67,9 +69,9 @@ def settled(
 
 
 def all_started(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> bool:
-    """Whether nothing that is wanted is on its way any more: each model is ready or has failed."""
-    wanted = [model for model in models if model.desired_replicas > 0]
-    return all(launched(models, replicas, model.name, asked_at=0.0) for model in wanted)
+    """Whether nothing that is due is on its way any more: each model is ready or has failed."""
+    due = [model for model in models if model.is_due and model.desired_replicas > 0]
+    return all(launched(models, replicas, model.name, asked_at=0.0) for model in due)
 
 
 def terminated(replicas: Sequence[ReplicaView], name: str) -> bool:

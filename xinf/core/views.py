@@ -15,7 +15,9 @@ from xinf.core.states import RISING, EngineState, ModelState
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """A row of `ls`. `replicas` counts the ready ones."""
+    """A row of `ls`. `replicas` counts the ready ones; `is_due` = it should be up now, as opposed
+    to one that waits to be asked for, or for room that it was to have only if there is any.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -26,6 +28,7 @@ class ModelView:
     desired_replicas: int
     reason: str
     owner: str
+    is_due: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def model_view(
         desired_replicas=spec.replicas if spec and intent.is_wanted else 0,
         reason=unplaced[0].reason if unplaced else reason,
         owner=intent.owner,
+        is_due=intent.is_wanted and (bool(chosen) or not unplaced or is_due(intent, unplaced)),
     )
 
 

@@ -8,8 +8,6 @@ from aiohttp import web
 
 from xinf.core.clock import Clock
 from xinf.core.json import JsonValue
-from xinf.core.models import ModelIntent
-from xinf.core.views import is_due
 from xinf.gateway.site import Call
 from xinf.router.endpoints import EndpointTable
 from xinf.router.overview import Overview
@@ -37,12 +35,8 @@ class Readiness:
 
     def missing(self) -> tuple[Missing, ...]:
         """Who does not, by name. Meaningful once the records have been read."""
-        wanted = sorted(
-            name
-            for name, intent in self.overview.models.items.items()
-            if intent.is_wanted and self._is_due(name, intent)
-        )
-        standings = [self.overview.standing(name) for name in wanted]
+        due = [row.name for row in self.overview.model_rows() if row.is_due]
+        standings = [self.overview.standing(name) for name in due]
         return tuple(
             Missing(each.model, str(each.state), self._reason(each))
             for each in standings
@@ -53,13 +47,6 @@ class Readiness:
         """Whether a request for `model` would be given to an engine at once, or stand in line."""
         views = self.table.view(model)
         return any(view.is_live and not view.is_draining for view in views)
-
-    def _is_due(self, name: str, intent: ModelIntent) -> bool:
-        plan = self.overview.plan
-        if any(entry.model == name for entry in plan.assignments):
-            return True
-        unplaced = [entry for entry in plan.unplaced if entry.model == name]
-        return not unplaced or is_due(intent, unplaced)
 
     def _reason(self, standing: Standing) -> str:
         troubles = self.table.troubles(standing.model)

@@ -24,6 +24,7 @@ def test_ls_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
                 "desired_replicas": 1,
                 "reason": "",
                 "owner": "config file",
+                "is_due": True,
             }
         ]
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.support.admin import model, replica
@@ -59,8 +61,22 @@ def test_all_has_started_when_each_wanted_model_is_ready_or_has_failed() -> None
     good, bad = model("good"), model("bad", ModelState.FAILED)
     ready, failed = replica("good/0"), replica("bad/0", FAILED)
     assert all_started([off, good, bad], [ready, failed])
-    assert not all_started([off, good, bad], [ready])
+    assert not all_started([off, good, model("bad", ModelState.LOADING)], [ready])
     assert all_started([], [])
+
+
+def test_a_model_that_can_have_no_place_is_not_waited_for() -> None:
+    vain = model("vain", ModelState.FAILED, replicas=0, reason="needs 40 GiB of 32")
+    assert all_started([vain], [])
+    outcome = launched([vain], [], "vain", asked_at=10.0)
+    assert outcome is not None
+    assert (outcome.is_ready, outcome.reason) == (False, "needs 40 GiB of 32")
+
+
+def test_a_model_that_is_not_due_is_not_waited_for() -> None:
+    resting = replace(model("rests", ModelState.QUEUED, replicas=0), is_due=False)
+    assert all_started([model("good"), resting], [replica("good/0")])
+    assert not all_started([replace(resting, is_due=True)], [])
 
 
 def test_a_model_is_terminated_when_none_of_its_processes_is_left() -> None:
