@@ -42,7 +42,7 @@ class CacheGroup:
         """Bytes that one sequence of `context` tokens takes on each of `devices`."""
         tokens = context if self.window is None else min(context, self.window)
         each = tokens * self.numbers_per_token * number_bytes + self.state_bytes
-        return math.ceil(self.layers * each / min(devices, max(self.heads, 1)))
+        return math.ceil(self.layers * each / max(min(devices, self.heads), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,14 @@ def cache_size(shape: MemoryShape, sizing: Sizing) -> int:
 
 def size_of(shape: MemoryShape, sizing: Sizing) -> int:
     """The total of `need`, for those who ask thousands of times and read no parts."""
-    weights = math.ceil(shape.weights / max(sizing.devices, 1)) + shape.replicated
+    return size_beside_cache(shape, sizing.devices) + cache_size(shape, sizing)
+
+
+def size_beside_cache(shape: MemoryShape, devices: int) -> int:
+    """Bytes on each of `devices` that do not depend on contexts."""
+    weights = math.ceil(shape.weights / max(devices, 1)) + shape.replicated
     extras = sum(size for _, size in shape.extras) if shape.extras else 0
-    return weights + shape.activations + shape.overhead + extras + cache_size(shape, sizing)
+    return weights + shape.activations + shape.overhead + extras
 
 
 def largest_context(shape: MemoryShape, sizing: Sizing, room: int, step: int = 1024) -> int | None:
@@ -161,9 +166,11 @@ def largest_context(shape: MemoryShape, sizing: Sizing, room: int, step: int = 1
     it, and where that meets `room` is the right answer or too high.
     """
 
+    beside = size_beside_cache(shape, sizing.devices)
+
     def size(context: int) -> int:
         wish = Sizing(context, sizing.sequences, sizing.devices, sizing.cache_number_bytes)
-        return size_of(shape, wish)
+        return beside + cache_size(shape, wish)
 
     most = size(sizing.context)
     if most <= room:

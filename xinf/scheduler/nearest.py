@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 
-from xinf.core.memory import Alternative, largest_context, size_of
+from xinf.core.memory import MemoryShape, Sizing, largest_context, size_of
 from xinf.core.placement import model_of
 from xinf.scheduler.clearing import Clearings
 from xinf.scheduler.places import Range
@@ -41,19 +40,27 @@ class Nearest:
         """The longest context that would fit, where that is not what the plan has tried already."""
         if model.shape is None or is_elastic(model) or model.sizing.cache_bytes is not None:
             return None
-        roomiest = max((self._rooms.each(one.makes, one.count) for one in able), default=0)
+        roomiest = self._roomiest(able, model.sizing.devices)
+        if roomiest < model.shape.weights // max(model.sizing.devices, 1):
+            return None
         found = largest_context(model.shape, model.sizing, roomiest)
         return found if found is not None and found >= CONTEXT_FLOOR else None
 
     def _others(self, model: WantedModel, able: Sequence[Range]) -> Iterator[str]:
         """Changes of number formats, weights or the number of devices that fit."""
-        for alternative in (*model.alternatives, *_shared(model)):
-            sizing = alternative.sizing
+        for change, shape, sizing in _alternatives(model):
+            roomiest = self._roomiest(able, sizing.devices)
+            # Most are out of the question by their weights alone.
+            if roomiest < shape.weights // max(sizing.devices, 1):
+                continue
             if is_elastic(model):
                 sizing = with_context(sizing, min(sizing.context, CONTEXT_FLOOR))
-            size, count = size_of(alternative.shape, sizing), max(sizing.devices, 1)
-            if any(self._rooms.each(one.makes, count) >= size for one in able):
-                yield alternative.change
+            if size_of(shape, sizing) <= roomiest:
+                yield change
+
+    def _roomiest(self, able: Iterable[Range], devices: int) -> int:
+        count = max(devices, 1)
+        return max((self._rooms.each(each.makes, count) for each in able), default=0)
 
     def _stops(self, wish: Wish, able: Iterable[Range]) -> Iterator[str]:
         """Idle models that nobody would have to miss for long, where their leaving is enough."""
@@ -65,11 +72,18 @@ class Nearest:
                 yield f"xinf terminate {' '.join(names)}"
 
 
-def _shared(model: WantedModel) -> Iterator[Alternative]:
-    """Two devices instead of one, unless the registry has said itself whether that is possible."""
-    is_offered = any(each.sizing.devices > 1 for each in model.alternatives)
-    if model.shape is not None and model.sizing.devices == 1 and not model.pins and not is_offered:
-        yield Alternative("devices = 2", model.shape, replace(model.sizing, devices=2))
+def _alternatives(model: WantedModel) -> Iterator[tuple[str, MemoryShape, Sizing]]:
+    """What the registry offers, and two devices unless it has said itself whether they may be."""
+    is_offered = False
+    for each in model.alternatives:
+        is_offered = is_offered or each.sizing.devices > 1
+        yield each.change, each.shape, each.sizing
+    shape, sizing = model.shape, model.sizing
+    if shape is not None and sizing.devices == 1 and not model.pins and not is_offered:
+        two = Sizing(
+            sizing.context, sizing.sequences, 2, sizing.cache_number_bytes, sizing.cache_bytes
+        )
+        yield "devices = 2", shape, two
 
 
 def _tokens(count: int) -> str:

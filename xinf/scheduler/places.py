@@ -102,7 +102,8 @@ def _best(
         chosen = (min(numbers, key=mind),)
     else:
         chosen = _neighbours(table, numbers, able.count, mind)
-    return (lacking, *max(mind(number) for number in chosen)), Spot(chosen, able.size)
+    most = max(mind(number) for number in chosen)
+    return (lacking, *most, *chosen), Spot(chosen, able.size)
 
 
 def _roomy(
@@ -118,9 +119,8 @@ def _roomy(
     enough = [number for number in fitting if table.free[number] >= full]
     if len(enough) >= able.count:
         return 0.0, enough
-    by_room = sorted(fitting, key=lambda number: (-table.free[number], number))
-    least = table.free[by_room[able.count - 1]]
-    return float(full - least), [number for number in by_room if table.free[number] >= least]
+    least = sorted((table.free[number] for number in fitting), reverse=True)[able.count - 1]
+    return float(full - least), [number for number in fitting if table.free[number] >= least]
 
 
 def _neighbours(

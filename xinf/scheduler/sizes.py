@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xinf.core.memory import Basis, MemoryShape, Sizing, cache_size, largest_context, need, size_of
+from xinf.core.memory import (
+    Basis,
+    MemoryShape,
+    Sizing,
+    cache_size,
+    largest_context,
+    need,
+    size_beside_cache,
+    size_of,
+)
 from xinf.core.nodes import Device
 from xinf.core.placement import ReplicaAssignment
 from xinf.scheduler.snapshot import WantedModel
@@ -32,13 +41,17 @@ def smallest_size(model: WantedModel, device: Device) -> Size:
     shape = _shape(model, device)
     if is_elastic(model) and shape is not None:
         return _with_context(model, shape, context_floor(model), device)
-    cache = None if shape is None else _told_cache(cache_size(shape, model.sizing), device)
     measured = model.measured.get(device.name)
-    if measured is not None:
-        return Size(max(measured, 0), Basis.MEASURED, cache_bytes=cache)
     if shape is None:
+        if measured is not None:
+            return Size(max(measured, 0), Basis.MEASURED)
         return Size(max(model.memory_bytes, 0), Basis.DECLARED)
-    return Size(size_of(shape, model.sizing), shape.basis, cache_bytes=cache)
+    cache = cache_size(shape, model.sizing)
+    told = _told_cache(cache, device)
+    if measured is not None:
+        return Size(max(measured, 0), Basis.MEASURED, cache_bytes=told)
+    beside = size_beside_cache(shape, model.sizing.devices)
+    return Size(beside + cache, shape.basis, cache_bytes=told)
 
 
 def largest_size(model: WantedModel, device: Device, room: int) -> Size | None:
@@ -101,9 +114,9 @@ def _shape(model: WantedModel, device: Device) -> MemoryShape | None:
 
 
 def _with_context(model: WantedModel, shape: MemoryShape, context: int, device: Device) -> Size:
-    sizing = with_context(model.sizing, context)
-    cache = _told_cache(cache_size(shape, sizing), device)
-    return Size(size_of(shape, sizing), shape.basis, context, cache)
+    cache = cache_size(shape, with_context(model.sizing, context))
+    beside = size_beside_cache(shape, model.sizing.devices)
+    return Size(beside + cache, shape.basis, context, _told_cache(cache, device))
 
 
 def with_context(sizing: Sizing, context: int) -> Sizing:

@@ -105,8 +105,7 @@ class Table:
         self.turns: list[int] = [0] * len(self.devices)
         self.turn = 0
         self.seats: dict[str, Seat] = {}
-        self._reserve = policy.reserve_bytes
-        self._totals = [max(account.total, 1) for account in self.accounts]
+        self._shares = [self._share(number) for number in range(len(self.devices))]
         self._none = [0] * len(self.devices)
         self._copies: dict[str, list[int]] = {}
         self._most: dict[Makes, tuple[int, int]] = {}
@@ -131,8 +130,14 @@ class Table:
         copies = self._copies.setdefault(seat.wish.model.name, [0] * len(self.devices))
         for number, resident in zip(seat.numbers, seat.residents, strict=True):
             self.free[number] -= sign * resident.memory_bytes
+            self._shares[number] = self._share(number)
             self.turns[number] += 1
             copies[number] += sign
+
+    def _share(self, number: int) -> float:
+        """The part of a device's memory that is held or claimed by anybody."""
+        account = self.accounts[number]
+        return 1.0 - (self.free[number] + account.reserve) / max(account.total, 1)
 
     def set_of(self, makes: Iterable[Make]) -> Makes:
         """The one set of these makes, so that what is known of it is known to all who ask."""
@@ -147,19 +152,15 @@ class Table:
             self._most[makes] = (self.turn, most)
         return most
 
-    def distaste(self, model: str) -> Callable[[int], tuple[float, ...]]:
-        """How much the strategy minds a device for a replica of `model`, for `min` and `sorted`."""
+    def distaste(self, model: str) -> Callable[[int], tuple[float, float]]:
+        """How much the strategy minds a device for a replica of `model`, for `min` and `sorted`;
+        of equals they take the first, which is why device numbers are handed to them in order.
+        """
         copies = self._copies.get(model) or self._none
-        distaste, free, totals, reserve = (
-            self.strategy.distaste,
-            self.free,
-            self._totals,
-            self._reserve,
-        )
+        distaste, shares = self.strategy.distaste, self._shares
 
-        def mind(number: int) -> tuple[float, ...]:
-            share = 1.0 - (free[number] + reserve) / totals[number]
-            return (*distaste(share, copies[number]), number)
+        def mind(number: int) -> tuple[float, float]:
+            return distaste(shares[number], copies[number])
 
         return mind
 
