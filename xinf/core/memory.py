@@ -165,7 +165,6 @@ def largest_context(shape: MemoryShape, sizing: Sizing, room: int, step: int = 1
     the less the longer the context is (windows), the straight line between two contexts lies below
     it, and where that meets `room` is the right answer or too high.
     """
-
     beside = size_beside_cache(shape, sizing.devices)
 
     def size(context: int) -> int:
