@@ -45,6 +45,16 @@ def _quantity(
     return read
 
 
+def _real(read: Callable[[object], float | None]) -> Callable[[object], float | None]:
+    """Of one type, however it was written: 1 and 1.0 are the same to whoever compares texts."""
+
+    def read_real(value: object) -> float | None:
+        number = read(value)
+        return None if number is None else float(number)
+
+    return read_real
+
+
 def _whole(read: Callable[[object], float | None]) -> Callable[[object], int | None]:
     def read_whole(value: object) -> int | None:
         number = read(value)
@@ -65,13 +75,13 @@ _TOKENS = _text_or_number(r"^(auto|\s*\d+(\.\d+)?\s*[kKmM]?\s*)$")
 
 Seconds = Annotated[
     float,
-    PlainValidator(_quantity(parse_seconds, least=0.001)),
+    PlainValidator(_real(_quantity(parse_seconds, least=0.001))),
     Allowed('a duration of at least 1 ms such as "250ms", "30s", "5m" or "2h"'),
     _DURATION,
 ]
 SecondsOrZero = Annotated[
     float,
-    PlainValidator(_quantity(parse_seconds, least=0)),
+    PlainValidator(_real(_quantity(parse_seconds, least=0))),
     Allowed('a duration such as "0s", "30s" or "5m"'),
     _DURATION,
 ]

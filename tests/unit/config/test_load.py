@@ -137,3 +137,11 @@ def test_a_file_that_is_not_text_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match="it cannot be read"):
         load_settings(paths(tmp_path, tmp_path), {})
+
+
+@pytest.mark.parametrize("written", ["1", "1.0", '"1s"', '"1000ms"'])
+def test_a_duration_is_one_and_the_same_however_it_is_written(tmp_path: Path, written: str) -> None:
+    toml = f"[models.a]\nengine = 'sim'\n[models.a.sim]\nload_seconds = {written}\n"
+    (spec,) = settings(tmp_path, toml).model_specs()
+    assert spec.sim is not None
+    assert repr(spec.sim.load_seconds) == "1.0"
