@@ -20,6 +20,8 @@ from xinf.scheduler.wishes import Wish, waits_for_a_request
 # Devices and holders beyond these are counted, not named.
 DEVICES_TOLD = 4
 HOLDERS_TOLD = 4
+# What would help is looked for as long as somebody may read it: for so many models, in turn.
+HELPED = 100
 WAITS = "is loaded when a request asks for it"
 
 
@@ -30,6 +32,7 @@ class Refusals:
         self._table = table
         self._told: dict[tuple[Makes, ...], str] = {}
         self._balanced: dict[int, str] = {}
+        self._helped = 0
         # What holds for one copy of a model holds for all.
         self._same: dict[str, Unplaced] = {}
         self._free = Rooms(table.free)
@@ -62,7 +65,7 @@ class Refusals:
             return _unplaced(wish, (wish.model.memory_bytes, 0), reason, obstacle, nearest)
         roomiest, short = _shortest(able, self._empty)
         if short > 0:
-            nearest = self._nearest_alone.fit(wish, able)
+            nearest = self._fit(self._nearest_alone, wish, able)
             reason = self._too_large(roomiest, short)
             numbers = (roomiest.size.bytes, short)
             return _unplaced(wish, numbers, reason, Obstacle.TOO_LARGE, nearest)
@@ -77,8 +80,12 @@ class Refusals:
         if text is None:
             text = self._told[makes] = "; ".join(self._balances(makes))
         reason = f"{_needs(roomiest)}; {text}; short by {format_bytes(short)}"
-        nearest = self._nearest.fit(wish, able)
+        nearest = self._fit(self._nearest, wish, able)
         return _unplaced(wish, (roomiest.size.bytes, short), reason, Obstacle.NO_ROOM, nearest)
+
+    def _fit(self, nearest: Nearest, wish: Wish, able: Sequence[Range]) -> str:
+        self._helped += 1
+        return nearest.fit(wish, able) if self._helped <= HELPED else ""
 
     def _too_large(self, roomiest: Range, short: int) -> str:
         best = max(roomiest.makes.numbers, key=self._empty.of)

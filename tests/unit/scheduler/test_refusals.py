@@ -14,6 +14,7 @@ from xinf.core.memory import Sizing
 from xinf.core.placement import Obstacle
 from xinf.core.units import GIB
 from xinf.scheduler.plan import plan
+from xinf.scheduler.refusals import HELPED
 
 
 def test_the_arithmetic_names_each_device_its_holders_and_what_they_do() -> None:
@@ -62,6 +63,12 @@ def test_many_devices_and_holders_are_counted_instead_of_named() -> None:
     assert "4 more devices have less" in told.reason
     one = unplaced(plan(cluster(cards[:1], [*held, model("z", 4)]), POLICY))["z/0"]
     assert "- 3.0 GiB 3 more = 0 B free" in one.reason
+
+
+def test_what_would_help_is_told_to_the_first_hundred() -> None:
+    wanted = [shaped(f"m{number:03d}", 20, 128 * 1024) for number in range(HELPED + 5)]
+    found = plan(cluster([gpu(0)], wanted), POLICY).unplaced
+    assert [bool(each.nearest_fit) for each in found] == [True] * HELPED + [False] * 5
 
 
 def test_a_model_that_is_asked_for_is_told_to_be() -> None:
