@@ -5,13 +5,14 @@ Not yet met: any of these cards. The library below is ours, everything above it 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.instance import running
+from tests.support.instance import Instance, running
 from tests.support.nvml import (
     EIGHT_5090S,
     H100,
@@ -23,6 +24,12 @@ from tests.support.nvml import (
 )
 
 MIB = 1024**2
+PAIR = """
+[models.pair]
+engine = "sim"
+devices = 2
+sim = { memory = "2GiB" }
+"""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ def test_a_box_is_shown_as_it_is_and_engines_see_their_own_device(box: Box, tmp_
         seen = instance.status()
         frame = instance.cli("status", "--once").stdout
         visible = {row["model"]: visible_devices(row) for row in seen["replicas"]}
+        told = plan(instance, models + PAIR)
+        findings = json.loads(instance.cli("doctor", "--quick", "--json").stdout)["findings"]
     *gpus, cpu = seen["devices"]
     assert cpu["id"] == "cpu:0"
     assert not seen["device_problems"]
@@ -93,6 +102,47 @@ def test_a_box_is_shown_as_it_is_and_engines_see_their_own_device(box: Box, tmp_
     for device in gpus:
         assert f"{device['id']}  {device['name']}  {device['compute_capability']}" in frame
     assert visible == {f"m{number}": shown.uuid for number, shown in enumerate(box.devices)}
+    assert_planned(told, box)
+    assert_examined(findings, box)
+
+
+def plan(instance: Instance, toml: str) -> dict[str, Any]:
+    """What would change if the file said so."""
+    (instance.root / "then.toml").write_text(toml)
+    return json.loads(instance.cli("plan", "then.toml", "--json").stdout)
+
+
+def assert_planned(told: dict[str, Any], box: Box) -> None:
+    """What runs goes on, each device's sum is right, and a pair finds two whole twins or none."""
+    balances = {each["id"]: each for each in told["devices"] if each["id"] != "cpu:0"}
+    for number, shown in enumerate(box.devices):
+        balance = balances[f"cuda:{number}"]
+        assert balance["total"] == shown.mib * MIB
+        claimed = balance["before"] - balance["foreign"]
+        assert claimed == shown.mib * 3 // 5 * MIB
+    wholes = [shown for shown in box.devices if shown.parent is None]
+    twins = [shown for shown in wholes if sum(each.name == shown.name for each in wholes) > 1]
+    if not twins:
+        assert told["actions"] == []
+        (lonely,) = told["unplaced"]
+        assert "2 cuda devices of one name" in lonely["reason"]
+        return
+    (start,) = told["actions"]
+    assert (start["action"], start["replica"], start["bytes"]) == ("start", "pair/0", 2048 * MIB)
+    assert len(set(start["uuids"])) == 2
+    assert set(start["uuids"]) <= {twin.uuid for twin in twins}
+    for device in start["devices"]:
+        assert balances[device]["after"] - balances[device]["before"] == start["bytes"]
+
+
+def assert_examined(findings: list[dict[str, Any]], box: Box) -> None:
+    """Every device is known for what it is, and nothing about it will not work."""
+    cards = [each for each in findings if each["check"] in ("driver", "compatibility")]
+    assert {each["severity"] for each in cards} <= {"ok", "info", "warn"}
+    for shown in box.devices:
+        assert any(
+            shown.name in each["message"] and shown.capability in each["message"] for each in cards
+        )
 
 
 def described(device: dict[str, Any]) -> Shown:
