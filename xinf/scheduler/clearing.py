@@ -39,7 +39,8 @@ class _Reach:
 
     def __init__(self, devices: int) -> None:
         self.sizes = [0] * devices
-        self.turns = [-1] * devices
+        # How many of the table's turns are in the sizes; None = not looked yet.
+        self.turns: int | None = None
         # The turn at which these devices were asked for, and the most on any of them.
         self.most: dict[Makes, tuple[int, int]] = {}
 
@@ -95,19 +96,24 @@ class Clearings:
     def _most(self, reach: _Reach, claimant: Claimant, makes: Makes) -> int:
         """The most that any of these devices could have free: no use to look there for more."""
         turn, most = reach.most.get(makes, (-1, 0))
-        if turn != self._table.turn:
-            most = max(self._room(reach, claimant, number) for number in makes.numbers)
-            reach.most[makes] = (self._table.turn, most)
+        if turn != len(self._table.turns):
+            self._look(reach, claimant)
+            free, sizes = self._table.free, reach.sizes
+            most = max([free[number] + sizes[number] for number in makes.numbers])
+            reach.most[makes] = (len(self._table.turns), most)
         return most
 
-    def _room(self, reach: _Reach, claimant: Claimant, number: int) -> int:
-        """Bytes of a device that are free or would be left for `claimant`."""
+    def _look(self, reach: _Reach, claimant: Claimant) -> None:
+        """Bring the sizes up to date where somebody came or went."""
         table = self._table
-        if reach.turns[number] != table.turns[number]:
-            reach.turns[number] = table.turns[number]
+        if reach.turns is None:
+            changed: Iterable[int] = range(len(table.devices))
+        else:
+            changed = table.turns[reach.turns :]
+        reach.turns = len(table.turns)
+        for number in changed:
             reach.sizes[number] = sum(
                 resident.memory_bytes
                 for resident in table.on[number].values()
                 if may_leave(resident, claimant)
             )
-        return table.free[number] + reach.sizes[number]

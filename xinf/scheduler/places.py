@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from xinf.core.nodes import Device
 from xinf.core.workload import Verdict
@@ -60,8 +59,8 @@ def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
     # What was measured may differ from make to make.
     is_same = not model.measured and not model.beside_cache
     for some in (makes,) if is_same else (table.set_of((make,)) for make in makes.each):
-        for number in islice(some.numbers, 1):
-            yield Range(some, count, smallest_size(model, table.devices[number]))
+        if some.numbers:
+            yield Range(some, count, smallest_size(model, table.devices[some.numbers[0]]))
 
 
 def _able(table: Table, model: WantedModel, make: Make, refused: set[str]) -> Make:
@@ -84,7 +83,7 @@ def find_spot(table: Table, wish: Wish, able: Sequence[Range]) -> Spot | None:
         need, free = each.size.bytes, table.free
         if table.most_free(each.makes) < need:
             continue
-        full = whole_bytes(wish.model, table.devices[next(each.makes.numbers)])
+        full = whole_bytes(wish.model, table.devices[each.makes.numbers[0]])
         for make in each.makes.each:
             fitting = [number for number in make.numbers if free[number] >= need]
             if len(fitting) >= each.count:

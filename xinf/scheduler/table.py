@@ -7,7 +7,7 @@ each of them thousands of times.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xinf.core.ledger import Account, open_accounts
@@ -57,13 +57,17 @@ class Make:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Makes:
-    """Several makes. Compared by identity, so that answers about them are remembered cheaply."""
+    """Several makes, and all their devices. Compared by identity, so that answers about them are
+    remembered cheaply.
+    """
 
     each: tuple[Make, ...]
+    numbers: tuple[int, ...]
 
-    @property
-    def numbers(self) -> Iterator[int]:
-        return (number for make in self.each for number in make.numbers)
+    @classmethod
+    def of(cls, makes: Iterable[Make]) -> Makes:
+        each = tuple(makes)
+        return cls(each, tuple(number for make in each for number in make.numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +103,11 @@ class Table:
         self.strategy = STRATEGIES.get(policy.strategy) or IdleFirst()
         self.makes = _makes(self.nodes, self.devices)
         self._sets = {makes.each: makes for makes in self.makes.values()}
-        # By device: bytes that may still be claimed, who sits there, and how often that changed.
+        # By device: bytes that may still be claimed, and who sits there.
         self.free: list[int] = [account.free for account in self.accounts]
         self.on: list[dict[str, Resident]] = [{} for _ in self.devices]
-        self.turns: list[int] = [0] * len(self.devices)
-        self.turn = 0
+        # Devices in the order in which somebody came or went there.
+        self.turns: list[int] = []
         self.seats: dict[str, Seat] = {}
         self._shares = [self._share(number) for number in range(len(self.devices))]
         self._none = [0] * len(self.devices)
@@ -126,12 +130,11 @@ class Table:
         return seat
 
     def _book(self, seat: Seat, sign: int) -> None:
-        self.turn += 1
         copies = self._copies.setdefault(seat.wish.model.name, [0] * len(self.devices))
         for number, resident in zip(seat.numbers, seat.residents, strict=True):
             self.free[number] -= sign * resident.memory_bytes
             self._shares[number] = self._share(number)
-            self.turns[number] += 1
+            self.turns.append(number)
             copies[number] += sign
 
     def _share(self, number: int) -> float:
@@ -141,15 +144,16 @@ class Table:
 
     def set_of(self, makes: Iterable[Make]) -> Makes:
         """The one set of these makes, so that what is known of it is known to all who ask."""
-        each = tuple(makes)
-        return self._sets.setdefault(each, Makes(each))
+        found = Makes.of(makes)
+        return self._sets.setdefault(found.each, found)
 
     def most_free(self, makes: Makes) -> int:
         """The most that any of these devices has free: no use to look there for more."""
         turn, most = self._most.get(makes, (-1, 0))
-        if turn != self.turn:
-            most = max(self.free[number] for number in makes.numbers)
-            self._most[makes] = (self.turn, most)
+        if turn != len(self.turns):
+            free = self.free
+            most = max([free[number] for number in makes.numbers])
+            self._most[makes] = (len(self.turns), most)
         return most
 
     def distaste(self, model: str) -> Callable[[int], tuple[float, float]]:
@@ -211,4 +215,4 @@ def _makes(nodes: Sequence[str], devices: Sequence[Device]) -> Mapping[str, Make
     made: dict[str, list[Make]] = {}
     for (node, kind, name), members in numbers.items():
         made.setdefault(kind, []).append(Make(node, kind, name, tuple(members)))
-    return {kind: Makes(tuple(makes)) for kind, makes in made.items()}
+    return {kind: Makes.of(makes) for kind, makes in made.items()}

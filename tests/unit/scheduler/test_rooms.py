@@ -3,7 +3,7 @@ from xinf.scheduler.table import Make, Makes
 
 
 def makes(*numbers: tuple[int, ...]) -> Makes:
-    return Makes(tuple(Make("local", "cuda", "card", each) for each in numbers))
+    return Makes.of(Make("local", "cuda", "card", each) for each in numbers)
 
 
 def test_so_many_devices_of_one_make_have_at_least_so_much_each() -> None:
