@@ -4,9 +4,9 @@
     python scripts/bench_scheduler.py --models 100 --devices 8 --runs 50 --json out.json
 
 Times `plan` for a large machine in four situations (nothing runs yet; the plan is in force;
-requests wait for a fifth of the models; another program has taken memory), works out each model's
-memory, and tells how much memory the process took. Then compares the plans of small random machines
-with those of an exhaustive search (tests/support/oracle.py).
+requests wait for a fifth of the models; another program has taken memory) and the estimate of what
+a model takes, and tells how much memory the process took. Then compares the plans of small random
+machines with those of an exhaustive search (tests/support/oracle.py).
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.support.oracle import STRATEGIES, Comparison, compare
+from tests.support.published import facts, names
 from xinf.core.memory import Alternative, CacheGroup, MemoryShape, Sizing, need
 from xinf.core.nodes import Device, DeviceProcess, NodeStatus
 from xinf.core.placement import EngineConfig, PlacementPlan
 from xinf.core.states import EngineState
 from xinf.core.units import GIB, MIB
+from xinf.registry.footprint import Run, estimate
 from xinf.scheduler.plan import plan
 from xinf.scheduler.snapshot import ClusterSnapshot, Demand, EngineView, PlanPolicy, WantedModel
 
@@ -174,15 +176,19 @@ def timed(work: Callable[[], object], runs: int) -> list[float]:
     return sorted(found)
 
 
-def estimates(models: int) -> list[float]:
-    """Milliseconds to work out one model's memory from its shape, for each of them."""
-    chance = random.Random(5)
-    wishes = [wanted(chance, number) for number in range(models)]
-    return [
-        timed(lambda shape=model.shape, sizing=model.sizing: need(shape, sizing), 1)[0]
-        for model in wishes
-        if model.shape is not None
-    ]
+def estimates(runs: int) -> tuple[list[float], list[float]]:
+    """Milliseconds for each published model of tests/support/models: from its config.json to what
+    it takes, and only the arithmetic of a plan, from its shape.
+    """
+    whole: list[float] = []
+    arithmetic: list[float] = []
+    run = Run("vllm", "cuda")
+    for name in names():
+        shape = estimate(facts(name), run)
+        sizing = Sizing(shape.context_max or 8192)
+        whole += timed(lambda name=name, s=sizing: need(estimate(facts(name), run), s), runs)
+        arithmetic += timed(lambda shape=shape, sizing=sizing: need(shape, sizing), runs)
+    return whole, arithmetic
 
 
 def rss_mib() -> float:
@@ -198,7 +204,9 @@ def measured(models: int, devices: int, runs: int) -> Figures:
         found[f"{name}: best ms"] = times[0]
         found[f"{name}: p99 ms"] = times[int(len(times) * 0.99)]
         found[f"{name}: placed"] = len(plan(snapshot, POLICY).assignments)
-    found["estimate of one model: median µs"] = statistics.median(estimates(models)) * 1000
+    whole, arithmetic = estimates(runs)
+    found["estimate of one model: from its config.json, median µs"] = statistics.median(whole) * 1e3
+    found["estimate of one model: from its shape, median µs"] = statistics.median(arithmetic) * 1e3
     found["process: MiB at most"] = rss_mib()
     return found
 
