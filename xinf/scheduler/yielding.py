@@ -26,16 +26,24 @@ def give_way(table: Table, causes: dict[str, Cause]) -> list[Wish]:
     for number in range(len(table.devices)):
         lacking = -(table.free[number] + table.accounts[number].reserve // 2)
         if lacking > 0:
-            cause = Cause(blame(table, number), Obstacle.YIELDED)
+            cause = Cause(blame(table, number, lacking), Obstacle.YIELDED)
             for resident in _leaving(table.on[number].values(), lacking):
                 causes[resident.replica] = cause
                 leaving.append(table.leave(resident.replica).wish)
     return leaving
 
 
-def blame(table: Table, number: int) -> str:
+def blame(table: Table, number: int, lacking: int) -> str:
     """Who took the memory of a device, the largest programs by name."""
     device, account = table.devices[number], table.accounts[number]
+    beyond = sum(
+        resident.memory_bytes - table.seats[resident.replica].entry.memory_bytes
+        for resident in table.on[number].values()
+    )
+    if beyond >= lacking:
+        return (
+            f"gave way on {device.id}, where models hold {format_bytes(beyond)} more than planned"
+        )
     if not account.foreign:
         return f"gave way on {device.id}, which has less memory for models than before"
     told = ", ".join(_programs(device)) or f"others hold {format_bytes(account.foreign)}"

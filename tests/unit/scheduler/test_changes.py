@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from tests.support.clusters import POLICY, cluster, gpu, model, shaped
+from tests.support.clusters import POLICY, cluster, engine, gpu, model, program, running, shaped
 from xinf.core.changes import Action, Preview
 from xinf.core.units import GIB
 from xinf.scheduler.changes import preview
@@ -61,3 +61,32 @@ def test_each_device_is_told_before_and_after() -> None:
 def test_what_a_claim_is_made_of_is_told_where_it_is_known() -> None:
     found = preview(in_force(), in_force(shaped("a", 10, context=64 * 1024)), POLICY)
     assert found.changes[0].parts == (("weights", 10 * GIB), ("KV cache", 8 * GIB))
+
+
+def test_what_leaves_for_another_is_evicted_and_what_does_not_fit_is_told() -> None:
+    before = in_force(model("a", 20), model("b", 20))
+    before = replace(before, engines=running(before.current))
+    wanted = (model("a", 20), model("b", 20), model("c", 20, priority=1), model("d", 99))
+    found = preview(before, replace(before, wanted=wanted), POLICY)
+    assert told(found) == [(Action.EVICT, "a/0"), (Action.START, "c/0")]
+    assert found.changes[0].reason.startswith("made room for c/0, which matters more")
+    assert [entry.replica for entry in found.unplaced] == ["a/0", "d/0"]
+    assert not found.fits
+
+
+def test_a_model_that_has_a_place_no_longer_stops_and_says_why() -> None:
+    before = in_force(model("a"))
+    wanted = (model("a", 99, fingerprint="g"),)
+    found = preview(before, replace(before, wanted=wanted), POLICY)
+    assert told(found) == [(Action.STOP, "a/0")]
+    assert "needs 99.0 GiB" in found.changes[0].reason
+
+
+def test_balances_count_what_engines_really_hold_and_what_others_do() -> None:
+    card = gpu(0, memory_used=3 * GIB, processes=(program(3),))
+    snapshot = cluster([card], [model("a", 10)])
+    before = replace(snapshot, current=plan(snapshot, POLICY))
+    measured = engine("a/0", "GPU-0", memory={"GPU-0": 8 * GIB}, is_simulated=True)
+    (balance,) = preview(before, replace(before, engines=(measured,)), POLICY).devices
+    assert (balance.before, balance.after, balance.foreign) == (11 * GIB, 11 * GIB, 3 * GIB)
+    assert not balance.is_inferred

@@ -115,3 +115,19 @@ def test_a_device_that_hides_its_processes_says_that_it_is_a_guess() -> None:
     hidden = gpu(0, memory_used=32 * GIB, hides_processes=True)
     found = plan(cluster([hidden], A_AND_B, before, running(before)), POLICY)
     assert "others hold 2.0 GiB (inferred)" in unplaced(found)["a/0"].reason
+
+
+def test_models_that_took_more_than_planned_are_not_blamed_on_others() -> None:
+    before = on_one_card(*A_AND_B)
+    grown = (engine("a/0", "GPU-0"), engine("b/0", "GPU-0", memory={"GPU-0": 13 * GIB}))
+    told = unplaced(after(before, 0.5, engines=grown))["a/0"]
+    assert told.cause == "gave way on cuda:0, where models hold 3.0 GiB more than planned"
+
+
+def test_a_larger_reserve_is_room_that_models_give_back() -> None:
+    before = on_one_card(*A_AND_B)
+    snapshot = cluster([gpu(0)], A_AND_B, before, running(before))
+    found = plan(snapshot, replace(POLICY, reserve_bytes=8 * GIB))
+    assert unplaced(found)["a/0"].cause == (
+        "gave way on cuda:0, which has less memory for models than before"
+    )
