@@ -70,6 +70,7 @@ class Engine:
             is_busy=bool(self.inflight),
             last_used=max(self.last_used, self.since),
             since=self.since,
+            context=self.assignment.context,
         )
 
     def record(self) -> RunningEngine:
@@ -85,4 +86,5 @@ class Engine:
             runtime="",
             fingerprint=self.assignment.fingerprint,
             devices=self.devices,
+            planned_context=self.assignment.context,
         )

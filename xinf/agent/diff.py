@@ -89,18 +89,32 @@ def _may_leave(
 ) -> bool:
     """A serving replica makes way only while all its siblings serve: a rollout one by one.
 
-    If the new settings do not come up, the rollout stops there and the old copies go on serving.
+    If the new settings do not come up, the rollout stops there and the old copies go on serving,
+    unless one of them holds the memory for which the new one waits. Where no settings are new
+    either, others need the place at once.
     """
     if engine.state is not EngineState.READY:
+        return True
+    if want[engine.replica].fingerprint == engine.fingerprint:
         return True
     siblings = [
         name for name in want if want[name].model == engine.model and name != engine.replica
     ]
+    if any(_is_kept_out(want[name], have.get(name), engine) for name in siblings):
+        return True
     serving = [name for name in siblings if name in have and have[name].state is EngineState.READY]
     earlier = [
         name for name in serving if name < engine.replica and _is_outdated(want[name], have[name])
     ]
     return len(serving) == len(siblings) and not earlier
+
+
+def _is_kept_out(
+    assignment: ReplicaAssignment, waiting: RunningEngine | None, holder: RunningEngine
+) -> bool:
+    """Whether a replica could not start where `holder` still is."""
+    is_hindered = waiting is not None and waiting.is_hindered
+    return is_hindered and bool(set(assignment.devices) & set(holder.devices))
 
 
 def _forgets(
@@ -128,7 +142,7 @@ def _starts(
 
 
 def _is_outdated(assignment: ReplicaAssignment, engine: RunningEngine) -> bool:
-    moved = assignment.devices != engine.devices
+    moved = assignment.devices != engine.devices or assignment.shortens(engine.planned_context)
     return moved or assignment.fingerprint != engine.fingerprint
 
 

@@ -71,6 +71,7 @@ class Replica:
             fingerprint=assignment.fingerprint,
             devices=assignment.devices,
             failures=len(failures),
+            planned_context=assignment.context,
         )
         ports.publish(self.record)
 
@@ -229,7 +230,7 @@ class Replica:
         if self.record.state is not EngineState.BACKOFF:
             policy, now = self._ports.policy, self._ports.clock.wall()
             retry = after_hindrance(self.failures, policy.resync_s, now)
-            self._note(retry_at=retry.at, **_GONE)
+            self._note(retry_at=retry.at, is_hindered=True, **_GONE)
             self._move(EngineState.BACKOFF, reason)
 
     def _explain(self, waits_for: str) -> None:

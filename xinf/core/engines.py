@@ -29,7 +29,9 @@ class RunningEngine:
     `address` is a gRPC target, `unix:/path` or `host:port`. `since` and `retry_at` are wall
     seconds; `retry_at` only means something in backoff. `memory` is what the engine was last seen
     to hold on each device (by UUID; empty while nobody tells), `memory_bytes` all of it together;
-    `context` the tokens that one request may use, known once it is ready.
+    `context` the tokens that one request may use, known once it is ready;
+    `planned_context` those that its place gave it (None = as declared).
+    `is_hindered` = the machine, and not the engine, is why it rests in backoff.
     """
 
     replica: str
@@ -49,3 +51,5 @@ class RunningEngine:
     failures: int = 0
     retry_at: float | None = None
     memory: Mapping[str, int] = field(default_factory=dict[str, int])
+    planned_context: int | None = None
+    is_hindered: bool = False

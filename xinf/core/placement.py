@@ -60,6 +60,12 @@ class ReplicaAssignment:
     rules: tuple[AppliedRule, ...] = ()
     dtype: str = "auto"
 
+    def shortens(self, context: int | None) -> bool:
+        """Whether an engine that was given `context` tokens has to make do with fewer here: the one
+        number of a place for which a live engine starts anew, because others took its memory.
+        """
+        return self.context is not None and context is not None and self.context < context
+
 
 class Obstacle(StrEnum):
     """Why a replica has no place, for programs; people read the reason."""

@@ -159,4 +159,5 @@ def _engine_view(engine: RunningEngine, use: Use, since: float) -> EngineView:
         last_used=use.last_used,
         since=since,
         is_simulated=engine.engine == "sim",
+        context=engine.planned_context,
     )

@@ -41,5 +41,6 @@ def _left(seat: ReplicaAssignment | None, waited: Unplaced | None, now: Unplaced
 
 def _seated(seat: ReplicaAssignment | None, waited: Unplaced | None, now: ReplicaAssignment) -> str:
     if seat is not None:
-        return "plan.move" if seat.devices != now.devices else ""
+        is_less = now.shortens(seat.context)
+        return "plan.move" if seat.devices != now.devices else "plan.resize" if is_less else ""
     return "plan.return" if waited is not None and waited.obstacle in _LOST else "plan.place"

@@ -71,6 +71,8 @@ def _ending(entry: ReplicaAssignment, after: PlacementPlan) -> Change:
 def _alteration(before: ReplicaAssignment, after: ReplicaAssignment) -> Iterator[Change]:
     if after.devices != before.devices:
         yield _as_change(Action.MOVE, after, after.why)
+    elif after.shortens(before.context):
+        yield _as_change(Action.RESIZE, after, after.why)
     elif after.fingerprint != before.fingerprint:
         is_same_size = after.memory_bytes == before.memory_bytes
         yield _as_change(Action.RESTART if is_same_size else Action.RESIZE, after, after.why)

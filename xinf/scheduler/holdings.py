@@ -42,7 +42,8 @@ def claim(assignment: ReplicaAssignment, device: Device, engine: EngineView | No
 def is_of(engine: EngineView, assignment: ReplicaAssignment) -> bool:
     """Whether an engine is the one that an assignment means, and not one that is to be replaced."""
     is_same = not engine.fingerprint or engine.fingerprint == assignment.fingerprint
-    return is_same and engine.devices == assignment.devices
+    is_there = engine.devices == assignment.devices and not assignment.shortens(engine.context)
+    return is_same and is_there
 
 
 def foreign(snapshot: ClusterSnapshot) -> Mapping[str, int]:

@@ -73,7 +73,7 @@ class EngineView:
 
     `is_busy` = requests run in it or wait for it; `last_used` is monotonic seconds of the
     snapshot's clock, and so is `since`, when it came into this state. `is_simulated` = what it says
-    to hold is pretended, and no device shows it.
+    to hold is pretended, and no device shows it. `context` is the one that its place gave it.
     """
 
     replica: str
@@ -85,6 +85,7 @@ class EngineView:
     last_used: float = 0.0
     since: float = 0.0
     is_simulated: bool = False
+    context: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,35 @@ def test_a_rollout_that_fails_leaves_the_old_copies_serving() -> None:
     assert diff(wanted, [have("a/0", S.FAILED, "g"), have("a/1")], now=0) == Diff()
 
 
+def test_an_old_copy_that_holds_the_memory_for_which_the_new_one_waits_makes_way() -> None:
+    wanted = [want("a/0", "g"), want("a/1", "g", device="GPU-1")]
+    kept_out = replace(have("a/0", S.BACKOFF, "g", retry_at=10), is_hindered=True)
+    assert names(diff(wanted, [kept_out, have("a/1")], now=0)) == ["stop a/1"]
+    broken = have("a/0", S.BACKOFF, "g", retry_at=10)
+    assert names(diff(wanted, [broken, have("a/1")], now=0)) == []
+    elsewhere = replace(kept_out, devices=("GPU-2",))
+    apart = [want("a/0", "g", device="GPU-2"), wanted[1]]
+    assert names(diff(apart, [elsewhere, have("a/1")], now=0)) == []
+
+
+def test_who_must_move_goes_at_once_though_a_sibling_does_not_serve() -> None:
+    wanted = [want("a/0", device="GPU-1"), want("a/1")]
+    found = diff(wanted, [have("a/0"), have("a/1", S.FAILED)], now=0)
+    assert names(found) == ["stop a/0"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_stopped"),
+    [(8192, 4096, True), (4096, 8192, False), (4096, 4096, False), (None, 4096, False)],
+)
+def test_a_live_replica_starts_anew_only_for_a_shorter_context(
+    before: int | None, after: int, is_stopped: bool
+) -> None:
+    serving = replace(have("a/0"), planned_context=before)
+    found = names(diff([replace(want("a/0"), context=after)], [serving], now=0))
+    assert found == (["stop a/0"] if is_stopped else [])
+
+
 def test_backoff_is_left_alone_until_its_time() -> None:
     resting = have("a/0", S.BACKOFF, retry_at=10)
     assert diff([want("a/0")], [resting], now=9) == Diff(look_again_at=10)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from xinf.core.events import Severity
@@ -18,6 +20,10 @@ def seat(device: str = "GPU-1", why: str = "fits", memory: int = 1) -> Placement
     return PlacementPlan(assignments=(entry,))
 
 
+def with_context(tokens: int) -> PlacementPlan:
+    return PlacementPlan(assignments=(replace(seat().assignments[0], context=tokens),))
+
+
 def none(obstacle: Obstacle, reason: str = "no room") -> PlacementPlan:
     return PlacementPlan(unplaced=(Unplaced("a/0", "a", 1, 1, reason, obstacle),))
 
@@ -34,6 +40,7 @@ WARN, INFO = Severity.WARNING, Severity.INFO
         (none(Obstacle.YIELDED), seat(), "plan.return", INFO),
         (none(Obstacle.EVICTED), seat(), "plan.return", INFO),
         (seat("GPU-1"), seat("GPU-2"), "plan.move", INFO),
+        (with_context(8192), with_context(4096), "plan.resize", INFO),
         (seat(), none(Obstacle.YIELDED), "plan.yield", WARN),
         (seat(), none(Obstacle.EVICTED), "plan.evict", INFO),
         (seat(), none(Obstacle.NO_DEVICE), "plan.unplaced", WARN),

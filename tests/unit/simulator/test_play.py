@@ -157,7 +157,6 @@ def test_an_elastic_model_takes_what_is_left() -> None:
     assert tally.changes[MOVED, "a"] == 0
 
 
-@pytest.mark.xfail(reason="a plan gives an elastic replica that makes room fewer bytes in place")
 def test_an_elastic_model_that_makes_room_is_gone_before_it_comes_back_smaller() -> None:
     elastic = Served(shaped("a", 10, is_context_auto=True, reload_s=10.0), 10.0, 1.0)
     newcomer = served("b", 8, activation=ON_DEMAND)
