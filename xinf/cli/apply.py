@@ -74,6 +74,7 @@ async def _apply(client: AdminClient, file: Path, wait_s: float | None, *, quiet
     from xinf.cli.plan import show_outlook
     from xinf.cli.wish import read_wish
     from xinf.clock import SystemClock
+    from xinf.tui.text import brief
 
     await client.status()  # who is not there need not be asked for a file from stdin
     wish = read_wish(file)
@@ -87,7 +88,7 @@ async def _apply(client: AdminClient, file: Path, wait_s: float | None, *, quiet
     due = [change.replica for change in changes if change.action in _COMING]
     failed = await _followed(client, due, asked_at, wait_s) if wait_s and due else {}
     for replica, reason in failed.items():
-        note(f"{replica} failed: {reason}")
+        note(f"{replica} failed: {brief(reason)}")
     for model in outlook.misfits:
         note(f"model {model} has no place: see `xinf why {model}`")
     return _Done(outlook, applied, failed)

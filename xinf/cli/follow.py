@@ -39,9 +39,15 @@ async def follow(
 
 @asynccontextmanager
 async def deadline(
-    clock: Clock, seconds: float, thing: str, cause: str | Callable[[], str]
+    clock: Clock,
+    seconds: float,
+    thing: str,
+    cause: str | Callable[[], str],
+    see: str = "xinf ps",
 ) -> AsyncGenerator[None]:
-    """The block has `seconds`; then TIMED_OUT says what about `thing` was not done. It goes on."""
+    """The block has `seconds`; then TIMED_OUT says what about `thing` was not done, and which
+    command tells more. It goes on.
+    """
     try:
         async with clock.timeout(seconds):
             yield
@@ -51,7 +57,7 @@ async def deadline(
             ErrorCode.TIMED_OUT,
             thing=thing,
             cause=f"after {format_seconds(seconds)} {told}",
-            next_step="xinf goes on with it: see `xinf ps`, or wait longer with --timeout",
+            next_step=f"xinf goes on with it: see `{see}`, or wait longer with --timeout",
         ) from None
 
 

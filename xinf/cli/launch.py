@@ -134,6 +134,7 @@ async def _launch(
         return model
     from xinf.cli.follow import deadline, follow
     from xinf.cli.outcome import launched
+    from xinf.tui.text import brief
 
     last: list[Moment] = []
 
@@ -143,9 +144,9 @@ async def _launch(
 
     def reason() -> str:
         why = [found.reason for found in _named(last, model.name) if found.reason]
-        return f"it is not ready{f': {why[0]}' if why else ''}"
+        return f"it is not ready{f': {brief(why[0])}' if why else ''}"
 
-    async with deadline(clock, wait_s, f"model {model.name}", reason):
+    async with deadline(clock, wait_s, f"model {model.name}", reason, f"xinf why {model.name}"):
         outcome = await follow(
             client.watch(model.name),
             decide,
@@ -171,5 +172,6 @@ def _failure(name: str, reason: str) -> XinfError:
         ErrorCode.MODEL_FAILED,
         thing=f"model {name}",
         cause=headline(reason) or "its engine could not be started",
-        next_step=f"Launch it again with other settings, or forget it with `xinf terminate {name}`",
+        next_step=f"See `xinf why {name}`, launch it again with other settings, "
+        f"or forget it with `xinf terminate {name}`",
     )

@@ -14,6 +14,7 @@ from xinf.client.views import DaemonStatus, Moment
 from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.states import ModelState
+from xinf.tui.text import brief
 
 _KNOCK_EVERY_S = 0.05
 
@@ -58,7 +59,8 @@ async def told_failures(client: AdminClient) -> tuple[DaemonStatus, bool]:
     status = await client.status()
     failed = [model for model in status.models if model.state is ModelState.FAILED]
     for model in failed:
-        note(f"model {model.name} failed: {model.reason}")
+        see = f"see `xinf why {model.name}`"
+        note(f"model {model.name} failed, {see}: {brief(model.reason)}")
     for problem in status.device_problems:
         note(f"warning: {problem}")
     return status, not failed

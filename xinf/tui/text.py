@@ -14,12 +14,24 @@ ELLIPSIS = "…"
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 # First line and last lines of a reason: what happened, and the engine's last words about it.
 _TAIL_LINES = 2
+# How the scheduler's last words about a lack of memory begin.
+_SHORT = "short by "
 
 
 def clean(text: str) -> str:
     """`text` on one line without anything that a terminal would obey; names come from outside."""
     harmless = (_harmless(character) for character in _SEQUENCE.sub("", text))
     return " ".join("".join(harmless).split())
+
+
+def brief(reason: str) -> str:
+    """A scheduler's reason without the sums of each device in its middle, which `why` tells.
+
+    What happened or is needed comes first there, and what is short of it last.
+    """
+    first, _, rest = reason.partition("; ")
+    last = rest.rpartition("; ")[2]
+    return f"{first}; {last}" if last.startswith(_SHORT) and rest != last else reason
 
 
 def clipped(text: Text, width: int) -> Text:

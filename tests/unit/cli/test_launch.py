@@ -89,8 +89,8 @@ def test_the_last_words_of_an_engine_come_before_the_error(daemon: FakeDaemon) -
         "echo/0: failed (exit code 71)",
         "  loading weights",
         "  no such file",
-        "error: model echo: exit code 71. Launch it again with other settings, or forget it with "
-        "`xinf terminate echo`",
+        "error: model echo: exit code 71. See `xinf why echo`, launch it again with other "
+        "settings, or forget it with `xinf terminate echo`",
     ]
 
 

@@ -4,11 +4,19 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from xinf.tui.text import clean, clipped, fitted, shortened, spread, wrapped
+from xinf.tui.text import brief, clean, clipped, fitted, shortened, spread, wrapped
 
 
 def test_nothing_that_a_terminal_obeys_is_left() -> None:
     assert clean("a\x1b[31mred\x1b[0m\tb\r\nc\x07\u202e") == "ared b c"
+
+
+def test_a_brief_reason_lacks_the_sums_between_what_happened_and_what_is_short() -> None:
+    assert brief("needs 2 GiB; a: 1 - 1 = 0; b: 1 - 0 = 1; short by 1 GiB") == (
+        "needs 2 GiB; short by 1 GiB"
+    )
+    for whole in ("needs 2 GiB; short by 1 GiB", "one; two; three", "short by 1 GiB", ""):
+        assert brief(whole) == whole
 
 
 def test_what_does_not_fit_ends_with_an_ellipsis() -> None:

@@ -52,7 +52,8 @@ def _head(base: str, models: Sequence[ModelView]) -> str:
     lines = [f"xinf serves {base}"]
     width = max((len(model.name) for model in models), default=0)
     for model in models:
-        about = f"{model.state} on {model.engine}"
+        is_up = model.state is not ModelState.FAILED and model.state is not ModelState.OFF
+        about = f"{model.state} on {model.engine}" if is_up else str(model.state)
         why = f" ({headline(model.reason)})" if model.reason else ""
         lines.append(f"  {model.name:<{width}}  {about}{why}")
     if not models:

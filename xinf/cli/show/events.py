@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from rich.text import Text
 
+from xinf.cli.show.tables import headline
 from xinf.core.events import Event, Severity
 from xinf.meta.events import Recorded
 
@@ -21,12 +22,12 @@ _KIND, _SUBJECT = 19, 14
 
 
 def event_line(event: Event, zone: tzinfo | None = None) -> Text:
-    """Time of day with its date, how grave, what, about whom, and the first line of the message.
+    """Time of day with its date, how grave, what, about whom, and the headline of the message.
 
     `zone` None is that of this machine.
     """
     at = datetime.fromtimestamp(event.at, zone).strftime("%Y-%m-%d %H:%M:%S")
-    message = event.message.partition("\n")[0]
+    message = headline(event.message)
     line = Text(no_wrap=True)
     line.append(f"{at}  ", style="dim")
     line.append(f"{event.severity:<5}", style=_STYLES[event.severity])

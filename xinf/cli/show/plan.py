@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from xinf.core.changes import Action, Balance, Change, Outlook
@@ -108,18 +107,27 @@ def _detail(line: str) -> RenderableType:
 
 def _balance(balance: Balance) -> RenderableType:
     """The device as it is and as it would be; others first, then ours."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for _ in range(4):
-        table.add_column(no_wrap=True)
-    after = f"{format_bytes(balance.after)} of {format_bytes(balance.total)}"
-    notes = [f"{format_bytes(balance.reserve)} reserve"] if balance.reserve else []
+    title = Text(f"{balance.id}  {balance.name}", style="bold")
+    title.append(f"  {_beside(balance)}", style="not bold dim")
+    bars = [("now", balance.before), ("then", balance.after)]
+    if balance.before == balance.after:
+        bars = [("stays", balance.after)]
+    lines = [
+        Text.assemble(f"  {label:<5}  ", _bar(balance, taken), f"  {format_bytes(taken)}")
+        for label, taken in bars
+    ]
+    return Group(title, *lines)
+
+
+def _beside(balance: Balance) -> str:
+    """What a device has in all, and what of it is not for models."""
+    notes = [format_bytes(balance.total)]
+    if balance.reserve:
+        notes.append(f"{format_bytes(balance.reserve)} reserve")
     if balance.foreign:
         inferred = " (inferred)" if balance.is_inferred else ""
         notes.append(f"{format_bytes(balance.foreign)} others{inferred}")
-    table.add_row("now", _bar(balance, balance.before), Text(format_bytes(balance.before)))
-    table.add_row("then", _bar(balance, balance.after), Text(after), Text(", ".join(notes)))
-    title = Text(f"{balance.id}  {balance.name}", style="bold")
-    return Group(title, Padding(table, (0, 0, 0, 2)))
+    return ", ".join(notes)
 
 
 def _bar(balance: Balance, taken: int) -> Text:

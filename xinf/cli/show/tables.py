@@ -11,6 +11,7 @@ from rich.text import Text
 from xinf.core.units import format_bytes, format_seconds
 from xinf.core.views import ModelView, ReplicaView
 from xinf.runtime.shelf import RuntimeView
+from xinf.tui.text import brief
 
 NOTHING = "-"
 _STYLES = {
@@ -86,9 +87,12 @@ def runtime_table(runtimes: Sequence[RuntimeView]) -> Table:
 
 
 def headline(reason: str) -> str:
-    """The first line of a reason; what only leads over to the lines that follow is left out."""
+    """The first line of a reason, without sums that `why` tells.
+
+    What only leads over to the lines that follow is left out.
+    """
     first, _, more = reason.partition("\n")
-    return first.rpartition(";")[0] or first if more and first.endswith(":") else first
+    return first.rpartition(";")[0] or first if more and first.endswith(":") else brief(first)
 
 
 def state_text(state: str) -> Text:

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from xinf.cli.show.events import event_line
 from xinf.cli.show.tables import headline, state_text
-from xinf.core.placement import Unplaced
+from xinf.core.placement import Obstacle, Unplaced
 from xinf.core.units import format_bytes
 from xinf.core.why import Explanation, Holder, ReplicaStory, Requirement, Room
+from xinf.tui.text import brief
 
 
 def why_view(found: Explanation, zone: tzinfo | None = None) -> RenderableType:
@@ -96,8 +97,11 @@ def _story(story: ReplicaStory, zone: tzinfo | None) -> Iterator[tuple[str, str]
 
 
 def _unplaced(entry: Unplaced) -> Iterator[tuple[str, str]]:
-    yield entry.replica, f"has no place ({entry.obstacle})"
-    yield "", entry.reason
+    told = "waits to be asked for" if entry.obstacle is Obstacle.ON_DEMAND else "has no place"
+    yield entry.replica, f"{told} ({entry.obstacle})"
+    # The devices' sums are the rows that follow; that it waits has just been said.
+    if entry.obstacle is not Obstacle.ON_DEMAND:
+        yield "", brief(entry.reason) if entry.may_fit_later else entry.reason
 
 
 def _to_do(found: Explanation) -> Iterator[tuple[str, str]]:
@@ -105,11 +109,15 @@ def _to_do(found: Explanation) -> Iterator[tuple[str, str]]:
     nearest = dict.fromkeys(entry.nearest_fit for entry in found.seating.unplaced)
     for change in filter(None, nearest):
         yield "do", change
-    if found.seating.unplaced:
-        return
+    obstacles = {entry.obstacle for entry in found.seating.unplaced}
     if found.state == "off":
-        yield "do", f"xinf launch {found.model}"
-    if found.state == "failed":
+        asking = "send it a request, or " if Obstacle.ON_DEMAND in obstacles else ""
+        yield "do", f"{asking}xinf launch {found.model}"
+    elif Obstacle.NO_ROOM in obstacles and not any(nearest):
+        yield "do", "`xinf terminate` a model that holds the room, or give this one more priority"
+    elif Obstacle.TOO_LARGE in obstacles and not any(nearest):
+        yield "do", "nothing that xinf knows makes it fit here: take a smaller one"
+    elif found.state == "failed" and not obstacles:
         yield "do", f"xinf logs {found.model}, then change its settings: that tries again"
 
 

@@ -7,7 +7,7 @@ from xinf.core.states import ModelState
 
 WHOLE = """xinf serves http://127.0.0.1:5090/v1
   smollm2-135m  ready on llamacpp
-  big           failed on sim (boom)
+  big           failed (needs 70.0 GiB; short by 39.2 GiB)
 
 Try it:
 
@@ -22,12 +22,13 @@ For the OpenAI SDKs and everything built on them:
 export OPENAI_BASE_URL=http://127.0.0.1:5090/v1
 export OPENAI_API_KEY=xinf
 """
+TOO_LARGE = "needs 70.0 GiB; cuda:0, the roomiest, has 30.8 GiB when empty; short by 39.2 GiB"
 
 
 def test_the_whole_banner() -> None:
     models = [
         model("smollm2-135m", engine="llamacpp"),
-        model("big", ModelState.FAILED, reason="boom"),
+        model("big", ModelState.FAILED, reason=TOO_LARGE),
     ]
     assert banner("http://127.0.0.1:5090", models) == WHOLE
     assert banner("http://127.0.0.1:5090/v1/", models) == WHOLE

@@ -81,14 +81,26 @@ def test_a_person_sees_signs_sums_reasons_and_balances() -> None:
         "  . vision/0  waits",
         "      waits for a request",
         "",
-        "cuda:0  NVIDIA A",
-        "  now   ░━━━━━━━━━━━━━━━━━━━━━━━━───────────────  20.0 GiB",
-        "  then  ░━━━━━━━━━━━━━━━━━━━────────────────────"
-        "  16.0 GiB of 32.0 GiB  1.0 GiB reserve, 1.0 GiB others",
-        "cuda:1  NVIDIA B",
-        "  now   ────────────────────────────────────────  0 B",
-        "  then  ━━━━━━━━━━━━━━━━━━━━━━──────────────────  18.0 GiB of 32.0 GiB",
+        "cuda:0  NVIDIA A  32.0 GiB, 1.0 GiB reserve, 1.0 GiB others",
+        "  now    ░━━━━━━━━━━━━━━━━━━━━━━━━───────────────  20.0 GiB",
+        "  then   ░━━━━━━━━━━━━━━━━━━━────────────────────  16.0 GiB",
+        "cuda:1  NVIDIA B  32.0 GiB",
+        "  now    ────────────────────────────────────────  0 B",
+        "  then   ━━━━━━━━━━━━━━━━━━━━━━──────────────────  18.0 GiB",
     ]
+
+
+def test_a_device_that_stays_as_it_is_has_one_bar() -> None:
+    same = replace(A, after=A.before)
+    lines = text_of(plan_view(Outlook(Preview((), (), (same,))))).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["cuda:0", "stays"]
+
+
+def test_bars_are_whole_on_a_narrow_terminal() -> None:
+    lines = text_of(plan_view(OUTLOOK), 80).splitlines()
+    bars = [line for line in lines if "━" in line]
+    assert len(bars) == 3
+    assert all(line.endswith("GiB") and "…" not in line for line in bars)
 
 
 def test_the_verdict_is_one_line() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 
 from tests.support.planning import explanation
@@ -69,6 +70,27 @@ def test_a_model_without_a_place_tells_the_sums_and_what_would_help() -> None:
         "        short",
         f"cuda:0  {room_words(ROOM)}",
         "do      stop coder",
+    ]
+
+
+def test_sums_are_told_once_and_somebody_can_always_do_something() -> None:
+    sums = "needs 17.0 GiB; cuda:0: 32.0 GiB - 28.0 GiB = 4.0 GiB free; short by 13.0 GiB"
+    full = Unplaced("big/0", "big", 17 * GIB, 13 * GIB, sums, Obstacle.NO_ROOM)
+    lines = shown("big", ModelState.QUEUED, seating=Seating(NEED, (), (full,), (ROOM,)))
+    assert lines[4].strip() == "needs 17.0 GiB; short by 13.0 GiB"
+    assert "xinf terminate" in lines[-1]
+    never = replace(full, obstacle=Obstacle.TOO_LARGE)
+    lines = shown("big", ModelState.FAILED, seating=Seating(NEED, (), (never,), ()))
+    assert lines[4].strip() == sums
+    assert "take a smaller one" in lines[-1]
+
+
+def test_what_comes_when_it_is_asked_for_is_not_short_of_anything() -> None:
+    lazy = Unplaced("lazy/0", "lazy", GIB, 0, "is loaded when asked for", Obstacle.ON_DEMAND)
+    lines = shown("lazy", ModelState.OFF, seating=Seating(NEED, (), (lazy,), ()))
+    assert lines[3:] == [
+        "lazy/0  waits to be asked for (on_demand)",
+        "do      send it a request, or xinf launch lazy",
     ]
 
 
