@@ -79,16 +79,22 @@ class Placing:
 
     def _sit(self, wish: Wish, spot: Spot, note: str) -> None:
         before = self._held.get(wish.replica)
-        if before is not None and self._is_where_it_was(wish, spot, before):
+        is_there = before is not None and self._is_there(spot, before)
+        if before is not None and is_there and self._fits_again(wish, before):
             self._table.sit(kept_seat(self._table, wish, before))
             return
         cause = self.causes.get(wish.replica) if before is not None else None
-        story = f"moved: {cause.told}" if cause is not None else ""
+        what = "starts anew where it was" if is_there else "moved"
+        story = f"{what}: {cause.told}" if cause is not None else ""
         self._table.sit(new_seat(self._table, wish, spot, (story, note)))
 
-    def _is_where_it_was(self, wish: Wish, spot: Spot, before: ReplicaAssignment) -> bool:
-        """Whether it finds room again where its engine still is."""
+    def _is_there(self, spot: Spot, before: ReplicaAssignment) -> bool:
+        """Whether these are the devices that a replica has been on."""
         devices = {self._table.devices[number].uuid for number in spot.numbers}
-        fits = all(self._table.free[number] >= before.memory_bytes for number in spot.numbers)
-        is_same = before.fingerprint == wish.model.fingerprint and set(before.devices) == devices
-        return is_same and fits
+        return set(before.devices) == devices
+
+    def _fits_again(self, wish: Wish, before: ReplicaAssignment) -> bool:
+        """Whether it finds room for the numbers that its engine was started with."""
+        numbers = [self._table.number[uuid] for uuid in before.devices]
+        fits = all(self._table.free[number] >= before.memory_bytes for number in numbers)
+        return fits and before.fingerprint == wish.model.fingerprint

@@ -13,6 +13,7 @@ from tests.support.clusters import (
     model,
     places,
     running,
+    shaped,
     unplaced,
 )
 from xinf.core.models import Activation
@@ -147,3 +148,18 @@ def test_one_that_was_only_just_placed_is_not_said_to_have_been_evicted() -> Non
     found = plan(cluster([gpu(0)], [early, ASKED]), POLICY)
     assert places(found) == {"asked/0": ("GPU-0",)}
     assert unplaced(found)["early/0"].obstacle is Obstacle.NO_ROOM
+
+
+def test_a_model_that_takes_any_context_makes_room_by_starting_anew_with_a_shorter_one() -> None:
+    any_size = shaped("any", 10, is_context_auto=True)
+    asked = model("asked", 8, demand=demand())
+    before = full(any_size)
+    context = before.assignments[0].context
+    alive = running(before, context=context)
+    found = plan(entering(before, any_size, asked, engines=alive), POLICY)
+    smaller = found.assignments[0]
+    assert places(found) == {"any/0": ("GPU-0",), "asked/0": ("GPU-0",)}
+    assert smaller.shortens(context)
+    assert smaller.why.startswith("starts anew where it was: made room for asked/0")
+    # What its engine still holds is about to go, and no reason to plan anything else.
+    assert plan(entering(found, any_size, asked, engines=alive), POLICY) == found

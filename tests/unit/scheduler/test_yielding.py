@@ -11,6 +11,7 @@ from tests.support.clusters import (
     places,
     program,
     running,
+    shaped,
     unplaced,
 )
 from xinf.core.nodes import Device
@@ -87,6 +88,26 @@ def test_of_equals_the_longest_unused_gives_way_and_pinned_ones_last() -> None:
     pinned = (wanted[0], model("b", 10, is_pinned=True), wanted[2])
     assert set(unplaced(after(before, 4, wanted=pinned, engines=engines))) == {"c/0"}
     assert set(unplaced(after(before, 30, wanted=pinned, engines=engines))) == {"a/0", "b/0", "c/0"}
+
+
+def test_a_model_that_takes_any_context_starts_anew_with_a_shorter_one_and_the_plan_rests() -> None:
+    elastic = shaped("e", 16, is_context_auto=True)
+    before = on_one_card(elastic)
+    context, size = before.assignments[0].context, before.assignments[0].memory_bytes
+    engines = running(before, context=context, memory={"GPU-0": size})
+    once = after(before, 4, wanted=(elastic,), engines=engines)
+    (entry,) = once.assignments
+    assert entry.shortens(context)
+    assert entry.memory_bytes <= 27 * GIB
+    assert entry.why.startswith("starts anew where it was: gave way on cuda:0, where game")
+
+    # Its engine is still there with all that it held, which is no reason to plan anything else.
+    ours = replace(program(size / GIB, "engine", 900), owner="e/0")
+    full = replace(with_game(4), memory_used=4 * GIB + size)
+    full = replace(full, processes=(*full.processes, ours))
+    for is_busy in (False, True):
+        views = tuple(replace(each, is_busy=is_busy) for each in engines)
+        assert plan(cluster([full], (elastic,), once, views), POLICY) == once
 
 
 def test_nobody_leaves_whose_memory_is_not_needed() -> None:
