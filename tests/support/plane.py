@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from tests.support.clock import VirtualClock
 from tests.support.engines import CPU, POLICY, FakeWorld
 from tests.support.store import records
 from xinf.agent.agent import Agent, AgentParts
+from xinf.agent.process import PROC
 from xinf.core.engines import RunningEngine
 from xinf.core.events import Event
 from xinf.core.models import ModelIntent
@@ -21,6 +22,8 @@ from xinf.daemon.picture import NoTraffic, Picture, Ways
 from xinf.daemon.planner import Planner
 from xinf.meta.records import Records
 from xinf.scheduler.snapshot import PlanPolicy
+
+PlannerOf = Callable[[Records, VirtualClock], Planner]
 
 
 class RunningPlanner:
@@ -32,10 +35,16 @@ class RunningPlanner:
         await self._clock.advance(0.1)
 
 
-@asynccontextmanager
-async def planning(store: Records, clock: VirtualClock) -> AsyncIterator[RunningPlanner]:
+def plain_planner(store: Records, clock: VirtualClock) -> Planner:
     picture = Picture(store, Ways(), NoTraffic(), clock)
-    planner = Planner(store, picture, PlanPolicy(reserve_bytes=GIB), clock)
+    return Planner(store, picture, PlanPolicy(reserve_bytes=GIB), clock)
+
+
+@asynccontextmanager
+async def planning(
+    store: Records, clock: VirtualClock, made_by: PlannerOf = plain_planner
+) -> AsyncIterator[RunningPlanner]:
+    planner = made_by(store, clock)
     loops = [asyncio.ensure_future(mirror.run()) for mirror in planner.mirrors]
     loops.append(asyncio.ensure_future(planner.run()))
     try:
@@ -69,11 +78,20 @@ class Plane:
 @asynccontextmanager
 async def plane(devices: tuple[Device, ...] = (CPU,)) -> AsyncIterator[Plane]:
     """Planner and agent on one store. Leaving the block closes the agent in order."""
-    clock = VirtualClock()
-    world = FakeWorld(clock)
+    world = FakeWorld(VirtualClock())
     world.seen = Sighting(devices)
+    async with plane_of(world) as made:
+        yield made
+
+
+@asynccontextmanager
+async def plane_of(
+    world: FakeWorld, made_by: PlannerOf = plain_planner, proc: Path = PROC
+) -> AsyncIterator[Plane]:
+    """As `plane`, with another world or planner. `proc` tells of the world's processes."""
+    clock = world.clock
     with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
-        async with records(clock) as store, planning(store, clock):
+        async with records(clock) as store, planning(store, clock, made_by):
             made = Plane(clock, store, world)
             parts = AgentParts(
                 node="local",
@@ -85,6 +103,7 @@ async def plane(devices: tuple[Device, ...] = (CPU,)) -> AsyncIterator[Plane]:
                 sample_devices=world.look,
                 socket_dir=Path(sockets),
                 tell=made.events.append,
+                proc=proc,
             )
             agent = Agent(parts, store)
             await agent.prepare()

@@ -15,6 +15,7 @@ from xinf.agent.launcher import Launcher
 from xinf.agent.orphans import clear_sockets, end_orphans
 from xinf.agent.owners import Owners
 from xinf.agent.ports import AgentPolicy, Ports, Probe, Provision
+from xinf.agent.process import PROC
 from xinf.agent.publisher import Publisher
 from xinf.agent.reconciler import Reconciler
 from xinf.agent.sightings import with_owners
@@ -33,7 +34,9 @@ log = logging.getLogger("xinf.agent")
 
 @dataclass(frozen=True, slots=True)
 class AgentParts:
-    """What an agent is made of; the composition root chooses each. `tell` hears every event."""
+    """What an agent is made of; the composition root chooses each. `tell` hears every event, `proc`
+    is where the kernel tells of processes.
+    """
 
     node: str
     policy: AgentPolicy
@@ -44,6 +47,7 @@ class AgentParts:
     sample_devices: Callable[[], Awaitable[Sighting]]
     socket_dir: Path
     tell: Tell = drop
+    proc: Path = PROC
 
 
 class Agent:
@@ -55,7 +59,7 @@ class Agent:
         self._states: dict[str, EngineState] = {}
         self._assignments = records.assignments.mirror()
         self._assignments.subscribe(self._wake.ring)
-        self._owners = Owners()
+        self._owners = Owners(parts.proc)
         self._footprints = Footprints(records, parts.clock)
         self._heartbeat = Heartbeat(
             parts.node, self._look, records, parts.clock, parts.policy.resync_s

@@ -75,7 +75,7 @@ class Gate:
         Raises Hindered when its memory is not free in time.
         """
         if not self._ids.keys() >= set(turn.assignment.devices):
-            await self._look()
+            await self.look()
         self._line[turn] = self._entry(turn)
         try:
             await self._wait_to_start(turn, tell)
@@ -136,7 +136,7 @@ class Gate:
 
     async def _lacking(self, turn: Turn) -> str:
         """Why its memory cannot be had; others go by as long as that is so."""
-        seen = await self._look()
+        seen = await self.look()
         assignment = turn.assignment
         lacking = shortage(seen, assignment.devices, assignment.memory_bytes)
         if self._line[turn].is_short != bool(lacking):
@@ -144,7 +144,8 @@ class Gate:
             self._ring(besides=turn)
         return lacking
 
-    async def _look(self) -> Sighting:
+    async def look(self) -> Sighting:
+        """At the devices, as they are now."""
         seen = await self._sample()
         self._ids |= {device.uuid: device.id for device in seen.devices}
         self._cpus |= {device.uuid for device in seen.devices if device.kind == "cpu"}

@@ -16,6 +16,8 @@ from xinf.core.placement import ReplicaAssignment
 class Ground:
     """`reported_bytes` is what the engine itself says that it holds on all of them together,
     `engine_version` what it is; both are told when they are known.
+
+    What a real engine says of itself is main memory, and nothing about an accelerator's.
     """
 
     def __init__(self, assignment: ReplicaAssignment) -> None:
@@ -46,7 +48,12 @@ class Ground:
     def held(self) -> Mapping[str, int]:
         """Bytes by UUID; empty while nobody tells."""
         seen = held_by(self._assignment.replica, self._devices.values())
-        return held_on(self._assignment.devices, seen, self.reported_bytes)
+        return held_on(self._assignment.devices, seen, self.reported_bytes if self._knows() else 0)
+
+    def _knows(self) -> bool:
+        """Whether the engine itself can tell what it holds there; a simulated one pretends it."""
+        is_cpu = all(device.kind == "cpu" for device in self._devices.values())
+        return self._assignment.config.engine == "sim" or (bool(self._devices) and is_cpu)
 
     def measured(self, engine: RunningEngine, at: float) -> MeasuredFootprint | None:
         """What `engine` tells of its kind at `at` wall seconds; None while nothing is known."""

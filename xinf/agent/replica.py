@@ -146,6 +146,8 @@ class Replica:
         self._serving_since = self._ports.clock.now()
         self._ports.tell_progress(self.record.replica, None)
         self._ground.engine_version = facts.version
+        # What was last seen of it may be from the middle of its load.
+        await self._ports.gate.look()
         self._note(context=facts.context)
         self._move(EngineState.READY, "serving")
         self._reported(health.load.memory_bytes)

@@ -37,6 +37,18 @@ async def test_an_engine_s_word_counts_until_its_devices_tell() -> None:
     assert ground.held() == {UUIDS[0]: GIB, UUIDS[1]: 3 * GIB}
 
 
+async def test_a_real_engine_s_word_is_about_main_memory_and_says_nothing_of_a_gpu() -> None:
+    real = replace(PLACED.config, engine="vllm")
+    on_gpus = Ground(replace(PLACED, config=real))
+    on_gpus.sighted(Sighting((*GPUS, CPU)))
+    on_cpu = Ground(replace(PLACED, config=real, devices=(CPU.uuid,)))
+    on_cpu.sighted(Sighting((*GPUS, CPU)))
+    for ground in (on_gpus, on_cpu):
+        ground.reported_bytes = 4 * GIB
+    assert on_gpus.held() == {}
+    assert on_cpu.held() == {CPU.uuid: 4 * GIB}
+
+
 async def test_a_loss_is_heard_by_whoever_waits_even_if_it_is_over_by_then() -> None:
     ground = Ground(PLACED)
     ground.sighted(Sighting((*GPUS, CPU)))

@@ -6,7 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from tests.support.clock import VirtualClock, settle
-from tests.support.engines import CPU, GPUS, FakeHealth, FakeLoad, FakeWorld, assignment
+from tests.support.engines import (
+    CPU,
+    GPUS,
+    POLICY,
+    FakeHealth,
+    FakeLoad,
+    FakeWorld,
+    assignment,
+)
+from xinf.agent.gate import Gate
 from xinf.agent.replica import Replica
 from xinf.core.nodes import DeviceProcess, Sighting
 from xinf.core.states import EngineState
@@ -105,6 +114,27 @@ async def test_memory_that_does_not_come_is_explained_and_tried_again_without_en
         assert replica.record.retry_at is not None
         assert replica.failures == ()
         assert it.world.shims == []
+
+
+async def test_what_was_seen_in_the_middle_of_a_load_is_not_what_a_serving_engine_holds() -> None:
+    async with machine() as it:
+
+        async def look() -> Sighting:
+            for each in it.replicas:
+                each.sighted(it.world.seen)
+            return it.world.seen
+
+        it.world.gate = Gate(look, it.clock, POLICY.memory_wait_s)
+        replica = await it.start("a/0")
+        await it.look(held(3 * GIB))
+        assert replica.record.memory == {ONE.uuid: 3 * GIB}
+        it.world.seen = held(20 * GIB)
+        it.world.shims[-1].phase = "ready"
+        await it.clock.advance(0.2)
+        assert replica.record.state is EngineState.READY
+        ready = [each for each in it.world.history if each.state is EngineState.READY]
+        assert [each.memory for each in ready] == [{ONE.uuid: 20 * GIB}] * len(ready)
+        assert [each.memory_bytes for each in it.world.measured] == [20 * GIB]
 
 
 async def test_a_stop_while_it_waits_is_a_stop() -> None:
