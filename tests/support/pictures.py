@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.support.admin import at, device, model, replica
 from xinf.client.views import DaemonStatus
+from xinf.core.nodes import Vitals
 from xinf.core.states import EngineState, ModelState
 from xinf.core.views import DeviceView, ModelView, ReplicaView
 from xinf.tui.picture import Picture
@@ -14,6 +15,7 @@ GIB = 1024**3
 # All replicas of `admin.replica` are in their state since second 1000.
 WALL = 1200.0
 
+NO_ROOM = "needs 41.7 GiB; cpu:0: 31.0 GiB - 9.3 GiB = 21.7 GiB free; short by 20.0 GiB"
 CRASH = """failed 5 times in 10 m 0 s, last: exit code 71; last words:
 Traceback (most recent call last):
   File "one.py", line 1
@@ -58,7 +60,7 @@ def busy() -> Picture:
         [
             model("echo", replicas=2, desired_replicas=2),
             model("smol", ModelState.LOADING, engine="llamacpp"),
-            model("spare", ModelState.OFF, reason="not wanted by the config file"),
+            model("spare", ModelState.OFF, reason="is loaded only by `xinf launch`"),
         ],
         [
             replica("echo/0", running=3, waiting=1, generated_tokens=123_456, kv_usage=0.381),
@@ -81,6 +83,9 @@ def busy() -> Picture:
                 memory_total=32 * GIB,
                 memory_used=GIB,
                 memory_claimed=0,
+                memory_foreign=GIB,
+                memory_reserve=2 * GIB,
+                vitals=Vitals(0.37, 61.0, 318.4, 575.0),
             ),
         ],
         rates={"echo/0": 212.4, "echo/1": 0.0},
@@ -93,7 +98,7 @@ def failing() -> Picture:
     return picture(
         [
             model("broken", ModelState.FAILED, reason=CRASH),
-            model(long, ModelState.QUEUED, reason="needs 41.7 GiB, cpu:0 is short by 20.0 GiB"),
+            model(long, ModelState.QUEUED, reason=NO_ROOM),
             model("通义千问", ModelState.LOADING),
         ],
         [

@@ -29,8 +29,8 @@ def status(
     """Watch devices, models and engines.
 
     \b
-    Bars show who holds a device's memory: each model, what is claimed but not taken yet, and
-    others (what is used beyond all claims). READY is ready/wanted, TOK/S the pace of the last
+    Bars show who holds a device's memory: each model, what is claimed but not taken yet, other
+    programs, and the reserve that is left to them. READY is ready/wanted, TOK/S the pace of the last
     seconds, TOKENS counts from the start of an engine, KV the share of its cache in use.
 
     \b

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from xinf.core.engines import RunningEngine
+from xinf.core.ledger import Account
 from xinf.core.models import Activation, ModelIntent
 from xinf.core.nodes import Device, DeviceProcess, Vitals
 from xinf.core.placement import RESTING, Obstacle, PlacementPlan, Unplaced
@@ -63,6 +64,9 @@ _UNTOLD = Vitals()
 class DeviceView:
     """A device with what our replicas claim of it. Memory is bytes, `id` is for people; the rest is
     as a `Device` has it.
+
+    `memory_foreign` is what others hold as the last plan judged it (None before the first one),
+    `memory_reserve` what plans leave free beside it.
     """
 
     id: str
@@ -81,6 +85,8 @@ class DeviceView:
     hides_processes: bool = False
     problem: str = ""
     vitals: Vitals = _UNTOLD
+    memory_foreign: int | None = None
+    memory_reserve: int = 0
 
 
 # Nothing is queued here: the next request brings such a model up.
@@ -96,7 +102,7 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
         leaving = states - {EngineState.STOPPED, EngineState.FAILED, EngineState.BACKOFF}
         if leaving:
             return ModelState.DRAINING, "stopping"
-        return ModelState.OFF, f"not wanted by the {intent.owner}"
+        return ModelState.OFF, _why_off(intent)
     if EngineState.ASLEEP in states:
         return ModelState.ASLEEP, "asleep; the next request wakes it"
     if states & RISING:
@@ -106,6 +112,13 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
     if states & {EngineState.DRAINING, EngineState.STOPPING}:
         return ModelState.LOADING, "being replaced"
     return ModelState.QUEUED, "waiting for a place"
+
+
+def _why_off(intent: ModelIntent) -> str:
+    """Who has to say otherwise."""
+    if intent.override is None and intent.activation is Activation.MANUAL:
+        return "is loaded only by `xinf launch`"
+    return f"not wanted by the {intent.owner}"
 
 
 def _without_place(unplaced: Sequence[Unplaced]) -> ModelState:
@@ -182,8 +195,8 @@ def replica_view(
     )
 
 
-def device_view(device: Device, claimed: int) -> DeviceView:
-    """A device with the `claimed` bytes of the plan in force."""
+def device_view(device: Device, account: Account, foreign: int | None) -> DeviceView:
+    """A device with its `account` under the plan in force, and what others hold, if it is known."""
     return DeviceView(
         id=device.id,
         kind=device.kind,
@@ -192,7 +205,7 @@ def device_view(device: Device, claimed: int) -> DeviceView:
         compute_capability=device.compute_capability,
         memory_total=device.memory_total,
         memory_used=device.memory_used,
-        memory_claimed=claimed,
+        memory_claimed=account.claimed,
         processes=device.processes,
         driver=device.driver,
         driver_api=device.driver_api,
@@ -201,6 +214,8 @@ def device_view(device: Device, claimed: int) -> DeviceView:
         hides_processes=device.hides_processes,
         problem=device.problem,
         vitals=device.vitals,
+        memory_foreign=foreign,
+        memory_reserve=account.reserve,
     )
 
 

@@ -97,7 +97,7 @@ class Face:
             config=self._reload,
             worker=lambda: holder(self._state_dir, Role.WORKER),
             intents=self._records.models,
-            snapshots=Snapshots(self._overview, self.table, self._readiness, self.nodes),
+            snapshots=self._snapshots(planner),
             limits=limits,
             clock=clock,
             ending=signals,
@@ -113,6 +113,16 @@ class Face:
             admin_socket=admin_socket,
             limits=limits,
             drain_s=settings.server.drain_timeout,
+        )
+
+    def _snapshots(self, planner: Planner) -> Snapshots:
+        return Snapshots(
+            self._overview,
+            self.table,
+            self._readiness,
+            self.nodes,
+            others=lambda: planner.others,
+            reserve=planner.policy.reserve_bytes,
         )
 
     def _planning(self, planner: Planner, events: EventTable, limits: Limits) -> Planning:

@@ -61,6 +61,11 @@ class Planner:
     def mirrors(self) -> tuple[Mirror[Any], ...]:
         return self.picture.mirrors
 
+    @property
+    def others(self) -> Mapping[str, int]:
+        """Bytes that programs of others hold, by the device's UUID, as the last plan judged it."""
+        return self._foreign
+
     def ring(self) -> None:
         """Something else that a plan depends on has changed: look again."""
         self._wake.ring()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,12 +19,16 @@ from xinf.router.ports import Mirrored
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Reads only memory."""
+    """Reads only memory. `others` is what programs that are not ours hold on each device, by UUID
+    (one that is missing has not been judged yet), `reserve` what is left free on each; in bytes.
+    """
 
     overview: Overview
     table: EndpointTable
     readiness: Readiness
     nodes: Mirrored[NodeStatus]
+    others: Callable[[], Mapping[str, int]] = dict
+    reserve: int = 0
 
     def models(self, only: str | None = None) -> list[dict[str, Any]]:
         rows = self.overview.model_rows()
@@ -36,8 +40,10 @@ class Snapshots:
 
     def devices(self) -> list[dict[str, Any]]:
         found = [device for node in self.nodes.items.values() for device in node.devices]
-        claimed = book(open_accounts(found, reserve=0), self.overview.plan.assignments)
-        return [asdict(device_view(each, claimed[each.uuid].claimed)) for each in found]
+        accounts = book(open_accounts(found, self.reserve), self.overview.plan.assignments)
+        others = self.others()
+        views = (device_view(each, accounts[each.uuid], others.get(each.uuid)) for each in found)
+        return [asdict(view) for view in views]
 
     def device_problems(self) -> list[str]:
         """What is known to be wrong with devices, in words: with those that cannot be relied upon,

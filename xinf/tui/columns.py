@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.text import Text
 
@@ -14,6 +14,8 @@ _GAP = 2
 # Names are told apart by so much; columns that can go make room for it.
 _FIRST_FAIR = 24
 _FIRST_MIN = 8
+# Less of a row's last words says nothing.
+_TAIL_MIN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`details` are lines below it that belong to it, at most as wide as the table."""
+    """`tail` is what may follow its cells, as far as there is room; `details` are lines below
+    it that belong to it, at most as wide as the table.
+    """
 
     cells: Sequence[Text]
     details: Sequence[Text] = field(default=())
+    tail: Text | None = None
 
 
 def room_for_first(columns: Sequence[Column], rows: Sequence[Row], wanted: int, width: int) -> int:
@@ -50,8 +55,12 @@ def table(columns: Sequence[Column], rows: Sequence[Row], first: int, width: int
     kept = _kept(columns, needs, width)
     titles = [Text(column.title, style=palette.HEADING) for column in columns]
     lines = [_line(titles, columns, needs, kept)]
+    whole = sum(needs[at] + _GAP for at in kept)
     for row in rows:
-        lines += [_line(row.cells, columns, needs, kept), *row.details]
+        line = _line(row.cells, columns, needs, kept)
+        if row.tail is not None and width - whole >= _TAIL_MIN:
+            line = fitted(line, whole).append_text(row.tail)
+        lines += [line, *row.details]
     return [clipped(line, width) for line in lines]
 
 
@@ -60,7 +69,7 @@ def without(
 ) -> tuple[list[Column], list[Row]]:
     """A table that lacks the column of that title."""
     kept = [at for at, column in enumerate(columns) if column.title != title]
-    cut = [Row([row.cells[at] for at in kept], row.details) for row in rows]
+    cut = [replace(row, cells=[row.cells[at] for at in kept]) for row in rows]
     return [columns[at] for at in kept], cut
 
 

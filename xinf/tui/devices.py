@@ -8,19 +8,21 @@ from itertools import cycle
 
 from rich.text import Text
 
+from xinf.core.nodes import Vitals
 from xinf.core.units import format_bytes
 from xinf.core.views import DeviceView
 from xinf.tui import palette
 from xinf.tui.bars import Part, stacked
 from xinf.tui.canvas import Canvas
 from xinf.tui.memory import Split, split
+from xinf.tui.numbers import share
 from xinf.tui.picture import Picture
 from xinf.tui.text import clean, clipped, spread
 
 _FILL = "━"
 # Without color neighbors must differ in shape. They stand in the same order in bar and legend.
 _SHAPES = ("█", "▓", "▒")
-_CLAIMED, _OTHERS, _FREE = "╍", "░", "─"
+_CLAIMED, _OTHERS, _RESERVE, _FREE = "╍", "░", "┄", "─"
 _LEGEND_GAP = "  "
 
 
@@ -54,14 +56,22 @@ def device_lines(picture: Picture, colors: Mapping[str, str], canvas: Canvas) ->
 
 def _title(device: DeviceView, found: Split, width: int) -> Text:
     used = _used(found)
-    return spread(clipped(_name(device), width - used.cell_len - 2), used, width)
+    room = width - used.cell_len - 2
+    name = Text.assemble((device.id, palette.TITLE), "  ", clean(device.name))
+    vitals = _vitals(device.vitals)
+    if name.cell_len + vitals.cell_len <= room:
+        name.append_text(vitals)
+    return spread(clipped(name, room), used, width)
 
 
-def _name(device: DeviceView) -> Text:
-    text = Text.assemble((device.id, palette.TITLE), "  ", clean(device.name))
-    if device.compute_capability:
-        text.append(f"  {device.compute_capability}", style=palette.QUIET)
-    return text
+def _vitals(vitals: Vitals) -> Text:
+    """Those that the device tells."""
+    told = [] if vitals.temperature is None else [f"{vitals.temperature:.0f} °C"]
+    if vitals.power is not None:
+        told.append(f"{vitals.power:.0f} W")
+    if vitals.utilisation is not None:
+        told.append(f"{share(vitals.utilisation)} busy")
+    return Text("".join(f"  {each}" for each in told), style=palette.QUIET)
 
 
 def _used(found: Split) -> Text:
@@ -69,7 +79,7 @@ def _used(found: Split) -> Text:
 
 
 def _entries(found: Split, colors: Mapping[str, str], has_color: bool) -> list[_Entry]:
-    """Models by name, then what is promised, then what others hold."""
+    """Models by name, then what is promised, then what others hold, then what is left to them."""
     shapes = cycle(_SHAPES)
     entries = [
         _Entry(Part(size, _FILL if has_color else next(shapes), colors.get(name, "")), clean(name))
@@ -80,6 +90,8 @@ def _entries(found: Split, colors: Mapping[str, str], has_color: bool) -> list[_
     if found.others:
         fill = _FILL if has_color else _OTHERS
         entries.append(_Entry(Part(found.others, fill, palette.QUIET), "others"))
+    if found.reserve:
+        entries.append(_Entry(Part(found.reserve, _RESERVE, palette.QUIET), "reserve"))
     return entries
 
 

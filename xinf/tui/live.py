@@ -13,8 +13,10 @@ from rich.text import Text
 from xinf.client.views import DaemonStatus, Moment
 from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.meta.events import EventQuery, Recorded
 from xinf.tui.canvas import Canvas
 from xinf.tui.frame import frame
+from xinf.tui.history import EVENTS_SHOWN, history_lines
 from xinf.tui.state import Changed, Event, Key, Lost, Pressed, Seen, Ticked, begin, fold
 from xinf.tui.viewport import viewport
 
@@ -29,6 +31,7 @@ class Source(Protocol):
     """The running xinf, as client.admin knows it."""
 
     async def status(self) -> DaemonStatus: ...
+    async def events(self, query: EventQuery) -> tuple[Recorded, ...]: ...
     def watch(self) -> AsyncGenerator[Moment]:
         """Everything now and at every change; ends when the daemon does."""
         ...
@@ -85,7 +88,10 @@ class Live:
 
     def _draw(self) -> None:
         width, height = self._page.size
-        lines = frame(self._state.picture(), Canvas(width, self._page.has_color))
+        canvas = Canvas(width, self._page.has_color)
+        lines = frame(self._state.picture(), canvas)
+        # The head of a page and its line of help are not the events'.
+        lines += history_lines(self._state.events, canvas, height - len(lines) - 1)
         seen = viewport(lines, width, height, self._state.offset)
         self._state = replace(self._state, offset=seen.offset)
         self._page.draw(seen.lines)
@@ -95,12 +101,14 @@ class Live:
             await self._clock.sleep(TICK_S)
             try:
                 status = await self._source.status()
+                recent = await self._source.events(EventQuery(last=EVENTS_SHOWN))
             except XinfError as error:
                 _raise_unless_passing(error)
                 if error.code is not ErrorCode.TIMED_OUT:
                     self._tell(Lost())
             else:
-                self._tell(Seen(status, self._clock.now(), self._clock.wall()))
+                events = tuple(each.event for each in recent)
+                self._tell(Seen(status, self._clock.now(), self._clock.wall(), events))
 
     async def _listen(self) -> None:
         while True:

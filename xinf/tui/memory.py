@@ -12,13 +12,15 @@ from xinf.core.views import DeviceView, ReplicaView
 class Split:
     """Bytes of one device. `models` hold theirs by name; `claimed` is promised, not yet taken.
 
-    `others` is what is used beyond all claims: inferred, because nobody tells whose memory it is.
+    `others` is what programs that are not ours hold, as the last plan judged it, and before that
+    what is used beyond all claims. `reserve` is what plans leave free beside it.
     """
 
     total: int
     models: Mapping[str, int]
     claimed: int
     others: int
+    reserve: int = 0
 
     @property
     def taken(self) -> int:
@@ -26,7 +28,8 @@ class Split:
 
     @property
     def free(self) -> int:
-        return max(self.total - self.taken, 0)
+        """What models may still take."""
+        return max(self.total - self.taken - self.reserve, 0)
 
 
 def split(device: DeviceView, replicas: Iterable[ReplicaView]) -> Split:
@@ -38,9 +41,12 @@ def split(device: DeviceView, replicas: Iterable[ReplicaView]) -> Split:
             models[replica.model] = models.get(replica.model, 0) + part
     held = sum(models.values())
     ours = max(held, device.memory_claimed)
+    beyond = max(device.memory_used - ours, 0)
+    others = beyond if device.memory_foreign is None else device.memory_foreign
     return Split(
         total=device.memory_total,
         models=models,
         claimed=ours - held,
-        others=max(device.memory_used - ours, 0),
+        others=others,
+        reserve=max(min(device.memory_reserve, device.memory_total - ours - others), 0),
     )

@@ -17,7 +17,7 @@ from xinf.tui.canvas import Canvas
 from xinf.tui.columns import Column, Row
 from xinf.tui.numbers import NOTHING, count, share
 from xinf.tui.picture import Picture
-from xinf.tui.text import clean, wrapped
+from xinf.tui.text import brief, clean, wrapped
 
 _STATE_WIDTH = len(EngineState.PROVISIONING)
 _INDENT = "    "
@@ -47,7 +47,7 @@ REPLICA_COLUMNS = (
     Column("SINCE", 9, is_number=True, rank=3),
 )
 # The reason of these is what a person came to look for.
-_TELLING_MODELS = frozenset({ModelState.FAILED, ModelState.QUEUED, ModelState.OFF})
+_TELLING_MODELS = frozenset({ModelState.FAILED, ModelState.QUEUED})
 _TELLING_ENGINES = frozenset({EngineState.FAILED, EngineState.BACKOFF})
 
 
@@ -71,7 +71,10 @@ class Rows:
             _number(f"{running}/{waiting}", bool(own)),
             Text(clean(model.engine)),
         )
-        return Row(cells, self._reason(model) if model.state in _TELLING_MODELS else ())
+        # One that is off is well: why is worth no line of its own.
+        is_off = model.state is ModelState.OFF
+        tail = Text(clean(model.reason), palette.QUIET) if is_off and model.reason else None
+        return Row(cells, self._reason(model) if model.state in _TELLING_MODELS else (), tail)
 
     def replica(self, replica: ReplicaView) -> Row:
         has_process = replica.pid is not None
@@ -102,7 +105,10 @@ class Rows:
     def _reason(self, view: ModelView | ReplicaView) -> tuple[Text, ...]:
         style = palette.ALARM if view.state == "failed" else palette.QUIET
         room = self.canvas.inner - len(_INDENT)
-        lines = wrapped(view.reason, room, self.canvas.reason_lines)
+        told = brief(view.reason)
+        if told != view.reason:
+            told = f"{told} (xinf why {view.name if isinstance(view, ModelView) else view.model})"
+        lines = wrapped(told, room, self.canvas.reason_lines)
         return tuple(Text(_INDENT + line, style=style, no_wrap=True) for line in lines)
 
     def _name(self, name: str, model: str) -> Text:

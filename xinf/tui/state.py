@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import TypeAlias, assert_never
 
 from xinf.client.views import DaemonStatus, Moment
+from xinf.core.events import Event as Happened
 from xinf.core.units import format_seconds
 from xinf.tui.picture import Picture
 from xinf.tui.rates import Sample, rates, remembered, sample
@@ -25,11 +26,14 @@ class Key(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The whole status. `now` is a clock's own seconds, `wall` the wall's."""
+    """The whole status. `now` is a clock's own seconds, `wall` the wall's; `events` are the last
+    ones, oldest first.
+    """
 
     status: DaemonStatus
     now: float
     wall: float
+    events: tuple[Happened, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Watching:
     is_lost: bool = False
     offset: int = 0
     is_over: bool = False
+    events: tuple[Happened, ...] = ()
 
     def picture(self) -> Picture:
         return Picture(self.status, self.wall, rates(self.samples) or {}, self._notice())
@@ -95,10 +100,10 @@ def begin(first: Seen) -> Watching:
 def fold(state: Watching, event: Event) -> Watching:
     """The state after `event`."""
     match event:
-        case Seen(status, now, wall):
+        case Seen(status, now, wall, events):
             samples = remembered(state.samples, sample(status.replicas, now))
             seen = replace(state, status=status, seen_at=now, now=now, wall=wall)
-            return replace(seen, samples=samples, is_lost=False)
+            return replace(seen, samples=samples, is_lost=False, events=events)
         case Changed(moment):
             newer = replace(state.status, models=moment.models, replicas=moment.replicas)
             return replace(state, status=newer)

@@ -45,6 +45,8 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
             driver="580.95.05",
             driver_api="13.0",
             vitals=Vitals(utilisation=0.5, temperature=60, power=300, power_limit=575),
+            memory_foreign=3 * 1024**3,
+            memory_reserve=1024**3,
         )
     ]
     daemon.models, daemon.replicas = [model()], [replica()]
@@ -76,6 +78,8 @@ def test_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
                 "power_limit": 575,
                 "power_limit_default": None,
             },
+            "memory_foreign": 3 * 1024**3,
+            "memory_reserve": 1024**3,
         }
     ]
     assert status["models"] == xinf("ls", "--json").json

@@ -97,9 +97,9 @@ def test_a_failed_model_tells_the_last_engines_reason() -> None:
     assert model_state(WANTED, engines) == (M.FAILED, "no such file")
 
 
-def test_an_off_model_tells_who_does_not_want_it() -> None:
+def test_an_off_model_tells_who_must_say_otherwise() -> None:
     manual = ModelIntent(declared=ModelSpec("echo", activation=Activation.MANUAL))
-    assert model_state(manual, [])[1] == "not wanted by the config file"
+    assert model_state(manual, [])[1] == "is loaded only by `xinf launch`"
     assert model_state(ENDED, [])[1] == "not wanted by the terminate command"
 
 

@@ -95,7 +95,14 @@ async def desk() -> AsyncIterator[Desk]:
                 config=made.config,
                 worker=lambda: 77,
                 intents=store.models,
-                snapshots=Snapshots(w.overview, w.table, Readiness(w.overview, w.table), w.nodes),
+                snapshots=Snapshots(
+                    w.overview,
+                    w.table,
+                    Readiness(w.overview, w.table),
+                    w.nodes,
+                    others=lambda: {"cpu": 12},
+                    reserve=10,
+                ),
                 limits=LIMITS,
                 clock=clock,
                 ending=made,
@@ -132,6 +139,8 @@ async def test_status_tells_everything_at_once(desk: Desk) -> None:
             memory_used=40,
             memory_claimed=25,
             processes=(),
+            memory_foreign=12,
+            memory_reserve=10,
         ),
     )
     assert [(row.name, row.state, row.engine) for row in status.models] == [

@@ -43,3 +43,12 @@ def test_a_table_can_lack_a_column() -> None:
     columns, rows = without("N", COLUMNS, [row("a", "b", "c", "d")])
     assert [column.title for column in columns] == ["NAME", "STATE", "EXTRA"]
     assert [cell.plain for cell in rows[0].cells] == ["a", "b", "d"]
+
+
+def test_a_row_s_last_words_are_there_as_far_as_there_is_room() -> None:
+    said = Row([Text("a"), Text("off")], tail=Text("is loaded when asked for"))
+    columns = [Column("MODEL"), Column("STATE")]
+    wide, narrow, tight = (table(columns, [said], 5, width)[1].plain for width in (60, 26, 16))
+    assert wide == "a      off    is loaded when asked for"
+    assert narrow == "a      off    is loaded w…"
+    assert tight == "a      off"

@@ -14,6 +14,9 @@ from tests.support.admin import model, replica
 from tests.support.clock import VirtualClock, settle
 from xinf.client.views import DaemonStatus, Moment
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.core.events import Event, Severity
+from xinf.meta.events import EventQuery, Recorded
+from xinf.tui.history import EVENTS_SHOWN
 from xinf.tui.live import Live
 from xinf.tui.state import Key
 
@@ -33,6 +36,11 @@ class Xinf:
         if self.error:
             raise self.error
         return self.now()
+
+    async def events(self, query: EventQuery) -> tuple[Recorded, ...]:
+        assert query.last == EVENTS_SHOWN
+        happened = Event(0.0, "engine.ready", "echo/0", "engine is up", "echo", Severity.INFO)
+        return (Recorded(1, happened),)
 
     async def watch(self) -> AsyncGenerator[Moment]:
         if self.error:
@@ -72,6 +80,16 @@ async def world() -> AsyncIterator[World]:
         w.live.press(Key.QUIT)
         await w.clock.advance(1)
         assert shown.done()
+
+
+async def test_the_last_events_stand_below_where_there_is_room() -> None:
+    async with world() as w:
+        await w.clock.advance(2)
+        assert "engine is up" in w.page.text
+        w.page.size = (100, 12)
+        w.live.redraw()
+        await w.clock.advance(2)
+        assert "engine is up" not in w.page.text
 
 
 async def test_the_first_frame_comes_at_once() -> None:

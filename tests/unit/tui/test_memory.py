@@ -33,5 +33,20 @@ def test_a_replica_on_two_devices_holds_half_on_each() -> None:
     assert split(device("cuda:0", memory_claimed=40), [both]).models == {"echo": 40}
 
 
+def test_others_are_those_of_the_plan_and_free_is_what_it_may_give_away() -> None:
+    known = device(
+        memory_total=100, memory_used=0, memory_claimed=0, memory_foreign=20, memory_reserve=10
+    )
+    found = split(known, [replica("a/0", memory_bytes=30)])
+    assert (found.others, found.reserve, found.free) == (20, 10, 100 - 30 - 20 - 10)
+
+
+def test_no_more_is_in_reserve_than_there_is() -> None:
+    full = device(
+        memory_total=100, memory_used=0, memory_claimed=0, memory_foreign=95, memory_reserve=10
+    )
+    assert (split(full, []).reserve, split(full, []).free) == (5, 0)
+
+
 def test_a_device_that_is_over_committed_has_nothing_free() -> None:
     assert split(device(memory_total=10, memory_used=9, memory_claimed=30), []).free == 0
