@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from xinf.agent.wake import Wake
@@ -19,6 +20,7 @@ from xinf.core.facts import ModelFacts
 from xinf.core.models import ModelIntent
 from xinf.core.placement import PlacementPlan, ReplicaAssignment
 from xinf.daemon.picture import Picture
+from xinf.daemon.settling import Settling
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import CURRENT_PLAN, Records
 from xinf.meta.store import Delete, Operation
@@ -54,6 +56,7 @@ class Planner:
         self._tell = tell
         # What others were last known to hold on each device: not at every moment can that be seen.
         self._foreign: Mapping[str, int] = {}
+        self._settling = Settling()
         self._wake = Wake(clock)
         picture.subscribe(self._wake.ring)
 
@@ -107,7 +110,9 @@ class Planner:
     ) -> ClusterSnapshot:
         """All that the next plan depends on now, or would with other `intents` and `facts`."""
         current = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
-        return self.picture.snapshot(current, intents, self._foreign, facts)
+        found = self.picture.snapshot(current, intents, self._foreign, facts)
+        self._settling.note(found.engines, found.now)
+        return replace(found, unsettled=self._settling.unsettled(found.now))
 
     def _changes(
         self,

@@ -63,7 +63,7 @@ def judge_foreign(snapshot: ClusterSnapshot) -> Foreign:
     held: dict[str, int] = {}
     inferred: set[str] = set()
     for uuid, device in devices.items():
-        look = _Look(device, tuple(here.get(uuid, ())), promised, snapshot.foreign_before.get(uuid))
+        look = _Look(device, tuple(here.get(uuid, ())), promised, snapshot)
         if not look.is_told:
             inferred.add(uuid)
         held[uuid] = look.foreign()
@@ -78,13 +78,14 @@ class _Look:
         device: Device,
         engines: tuple[EngineView, ...],
         promised: Mapping[str, ReplicaAssignment],
-        before: int | None,
+        snapshot: ClusterSnapshot,
     ) -> None:
         self._device = device
         self._real = tuple(engine for engine in engines if not engine.is_simulated)
         self._simulated = len(engines) - len(self._real)
         self._promised = promised
-        self._before = before
+        self._before = snapshot.foreign_before.get(device.uuid)
+        self._is_settled = device.uuid not in snapshot.unsettled
         self.is_told = self._tells_ours()
 
     def foreign(self) -> int:
@@ -115,7 +116,7 @@ class _Look:
         return min(judged, max(before, judged - unseen))
 
     def _inferred(self) -> int:
-        if self._before is not None and self._moving():
+        if self._before is not None and (self._moving() or not self._is_settled):
             return self._before
         uuid = self._device.uuid
         ours = sum(engine.memory.get(uuid, 0) or self._promise(engine) for engine in self._real)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from xinf.core.placement import Obstacle, ReplicaAssignment
 from xinf.core.states import EngineState
 from xinf.core.units import format_bytes
-from xinf.scheduler.places import Spot, device_count, verdict
+from xinf.scheduler.places import Spot, device_count, size_on, verdict
 from xinf.scheduler.seating import kept_seat, new_seat
-from xinf.scheduler.sizes import is_elastic, smallest_size
+from xinf.scheduler.sizes import is_elastic
 from xinf.scheduler.table import Table
 from xinf.scheduler.wishes import Wish
 
@@ -45,7 +45,7 @@ def keep(
         if reason:
             causes[wish.replica] = Cause(reason)
             newcomers.append(wish)
-        elif _keeps_its_numbers(table, wish, entry):
+        elif keeps_its_numbers(table, wish, entry):
             table.sit(kept_seat(table, wish, entry))
         else:
             restarting.append((wish, entry))
@@ -78,7 +78,7 @@ def _why_not_there(table: Table, wish: Wish, entry: ReplicaAssignment) -> str:
     return ""
 
 
-def _keeps_its_numbers(table: Table, wish: Wish, entry: ReplicaAssignment) -> bool:
+def keeps_its_numbers(table: Table, wish: Wish, entry: ReplicaAssignment) -> bool:
     """A live replica does as long as its settings are the same; what was measured of it applies
     once its engine has ended.
     """
@@ -97,7 +97,7 @@ def _keeps_its_numbers(table: Table, wish: Wish, entry: ReplicaAssignment) -> bo
 def _restart(table: Table, wish: Wish, entry: ReplicaAssignment) -> bool:
     """Seat a replica with new numbers where it was, if there is room for them."""
     numbers = tuple(table.number[uuid] for uuid in entry.devices)
-    size = smallest_size(wish.model, table.devices[numbers[0]])
+    size = size_on(table, wish.model, numbers[0])
     if any(table.free[number] < size.bytes for number in numbers):
         return False
     is_same = entry.fingerprint == wish.model.fingerprint

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from xinf.core.memory import Basis
 from xinf.core.nodes import Device
 from xinf.core.workload import Verdict
 from xinf.scheduler.sizes import Size, smallest_size, whole_bytes
@@ -60,7 +61,21 @@ def ranges(table: Table, model: WantedModel) -> Iterator[Range]:
     is_same = not model.measured and not model.beside_cache
     for some in (makes,) if is_same else (table.set_of((make,)) for make in makes.each):
         if some.numbers:
-            yield Range(some, count, smallest_size(model, table.devices[some.numbers[0]]))
+            yield Range(some, count, size_on(table, model, some.numbers[0]))
+
+
+def size_on(table: Table, model: WantedModel, number: int) -> Size:
+    """What a replica takes on a device.
+
+    What was measured beyond all that an empty device has to give counts as just that much, where
+    its promise would fit: so it has run there before, a little into the reserve.
+    """
+    device, account = table.devices[number], table.accounts[number]
+    size, most = smallest_size(model, device), account.total - account.reserve
+    if size.basis is not Basis.MEASURED or not most < size.bytes <= account.total:
+        return size
+    promise = smallest_size(replace(model, measured={}, beside_cache={}), device)
+    return replace(size, bytes=most) if promise.bytes <= most else size
 
 
 def _able(table: Table, model: WantedModel, make: Make, refused: set[str]) -> Make:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from xinf.core.placement import Obstacle, ReplicaAssignment
 from xinf.scheduler.clearing import Clearing, Clearings
-from xinf.scheduler.keeping import Cause
+from xinf.scheduler.keeping import Cause, keeps_its_numbers
 from xinf.scheduler.places import Range, Spot, find_spot, ranges
 from xinf.scheduler.seating import kept_seat, new_seat
 from xinf.scheduler.table import Table
@@ -97,4 +97,4 @@ class Placing:
         """Whether it finds room for the numbers that its engine was started with."""
         numbers = [self._table.number[uuid] for uuid in before.devices]
         fits = all(self._table.free[number] >= before.memory_bytes for number in numbers)
-        return fits and before.fingerprint == wish.model.fingerprint
+        return fits and keeps_its_numbers(self._table, wish, before)

@@ -93,7 +93,8 @@ class ClusterSnapshot:
     """Machines, wishes, engines, and the plan that is in force.
 
     `now` is monotonic seconds; `foreign_before` is what others were last known to hold on each
-    device (by UUID), for moments at which that cannot be judged.
+    device (by UUID), for moments at which that cannot be judged. `unsettled` are the devices of
+    which the figures may be from before an engine of ours came or went.
     """
 
     nodes: tuple[NodeStatus, ...]
@@ -102,6 +103,7 @@ class ClusterSnapshot:
     engines: tuple[EngineView, ...] = ()
     foreign_before: Mapping[str, int] = field(default_factory=dict[str, int])
     now: float = 0.0
+    unsettled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Idle replicas give way to other programs, so that nothing that works runs out of memory.
 
 What runs may stay while others have eaten half of the reserve; it comes back only where it fits
-beside the whole of it. So a program whose memory wavers does not start and stop our engines.
+beside the whole of it. So a program whose memory wavers does not start and stop our engines. What
+engines turn out to take beyond their promise may eat all of the reserve: that is no other program's
+doing, and a measurement stops nobody.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def give_way(table: Table, causes: dict[str, Cause]) -> list[Wish]:
     """Unseat idle replicas from devices on which others took too much; a busy one is left alone."""
     leaving: list[Wish] = []
     for number in range(len(table.devices)):
-        lacking = -(table.free[number] + table.accounts[number].reserve // 2)
+        lacking = -(table.free[number] + _tolerance(table, number))
         if lacking > 0:
             cause = Cause(blame(table, number, lacking), Obstacle.YIELDED)
             for resident in _leaving(table.on[number].values(), lacking):
@@ -33,13 +35,24 @@ def give_way(table: Table, causes: dict[str, Cause]) -> list[Wish]:
     return leaving
 
 
-def blame(table: Table, number: int, lacking: int) -> str:
-    """Who took the memory of a device, the largest programs by name."""
-    device, account = table.devices[number], table.accounts[number]
-    beyond = sum(
+def _tolerance(table: Table, number: int) -> int:
+    """How far a device may be over-committed before anybody leaves."""
+    reserve = table.accounts[number].reserve
+    return min(reserve // 2 + max(_beyond(table, number), 0), reserve)
+
+
+def _beyond(table: Table, number: int) -> int:
+    """What the engines of a device hold more than they were promised."""
+    return sum(
         resident.memory_bytes - table.seats[resident.replica].entry.memory_bytes
         for resident in table.on[number].values()
     )
+
+
+def blame(table: Table, number: int, lacking: int) -> str:
+    """Who took the memory of a device, the largest programs by name."""
+    device, account = table.devices[number], table.accounts[number]
+    beyond = _beyond(table, number)
     if beyond >= lacking:
         return (
             f"gave way on {device.id}, where models hold {format_bytes(beyond)} more than planned"

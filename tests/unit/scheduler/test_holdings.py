@@ -132,3 +132,11 @@ def test_an_engine_that_is_to_be_replaced_says_nothing_about_its_successor() -> 
     assert not is_of(engine("a/0", "GPU-1"), entry)
     outdated = engine("a/0", "GPU-0", fingerprint="g", memory={"GPU-0": 3 * GIB}, state=READY)
     assert claim(entry, gpu(0), outdated) == 10 * GIB
+
+
+def test_what_is_inferred_stands_while_the_figures_may_be_from_before_an_engine_left() -> None:
+    """a/0 is gone, and the device still shows what it held."""
+    snapshot = seen(told(12, hides_processes=True), before=2)
+    assert held(snapshot) == 12
+    assert held(replace(snapshot, unsettled=frozenset({"GPU-0"}))) == 2
+    assert held(replace(snapshot, unsettled=frozenset({"GPU-1"}))) == 12

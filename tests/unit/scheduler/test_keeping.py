@@ -6,6 +6,7 @@ import pytest
 from tests.support.clusters import (
     POLICY,
     cluster,
+    demand,
     engine,
     gpu,
     model,
@@ -101,3 +102,24 @@ def test_a_model_that_nobody_can_make_sense_of_any_more_is_stopped() -> None:
     found = again(first(model("a")), replace(model("a"), problem="source is nonsense"))
     assert places(found) == {}
     assert unplaced(found)["a/0"].reason == "source is nonsense"
+
+
+def test_what_took_more_than_an_empty_device_has_for_models_can_start_there_again() -> None:
+    ran = shaped("a", 29, context=8192, measured={"card": int(31.4 * GIB)})
+    found = plan(cluster([gpu(0)], [ran]), POLICY)
+    assert found.assignments[0].memory_bytes == 31 * GIB
+    assert found.assignments[0].cache_bytes == GIB
+    larger = replace(ran, measured={"card": 33 * GIB})
+    assert unplaced(plan(cluster([gpu(0)], [larger]), POLICY))["a/0"].needs_bytes == 33 * GIB
+    never = shaped("a", 31, context=8192, measured={"card": int(31.4 * GIB)})
+    assert unplaced(plan(cluster([gpu(0)], [never]), POLICY))["a/0"].obstacle is Obstacle.TOO_LARGE
+
+
+def test_one_that_made_room_and_stays_after_all_takes_what_it_was_measured_to_take() -> None:
+    early = model("early", 15)
+    before = plan(cluster([gpu(0)], [early, model("other", 15)]), POLICY)
+    resting = [replace(each, state=EngineState.BACKOFF) for each in running(before)]
+    measured = replace(early, measured={"card": int(15.5 * GIB)}, demand=demand())
+    found = plan(cluster([gpu(0)], [measured, model("other", 15)], before, resting), POLICY)
+    sizes = {entry.replica: entry.memory_bytes for entry in found.assignments}
+    assert sizes["early/0"] == int(15.5 * GIB)

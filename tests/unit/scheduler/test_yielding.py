@@ -138,6 +138,18 @@ def test_a_device_that_hides_its_processes_says_that_it_is_a_guess() -> None:
     assert "others hold 2.0 GiB (inferred)" in unplaced(found)["a/0"].reason
 
 
+@pytest.mark.parametrize(("more", "stays"), [(0.9, True), (1.1, False)])
+def test_what_was_measured_stops_nobody_until_all_of_the_reserve_is_gone(
+    more: float, stays: bool
+) -> None:
+    """32 - 30 = 2 GiB beside the models, of which 1 is the reserve; a measurement came in, too."""
+    before = on_one_card(*A_AND_B)
+    size = int((11 + more) * GIB)
+    wanted = (A_AND_B[0], replace(A_AND_B[1], measured={"card": size}))
+    grown = (engine("a/0", "GPU-0"), engine("b/0", "GPU-0", memory={"GPU-0": size}))
+    assert ("a/0" in places(after(before, 0, wanted=wanted, engines=grown))) == stays
+
+
 def test_models_that_took_more_than_planned_are_not_blamed_on_others() -> None:
     before = on_one_card(*A_AND_B)
     grown = (engine("a/0", "GPU-0"), engine("b/0", "GPU-0", memory={"GPU-0": 13 * GIB}))
