@@ -30,8 +30,8 @@ def status(
 
     \b
     Bars show who holds a device's memory: each model, what is claimed but not taken yet, other
-    programs, and the reserve that is left to them. READY is ready/wanted, TOK/S the pace of the last
-    seconds, TOKENS counts from the start of an engine, KV the share of its cache in use.
+    programs, and the reserve that is left to them. READY is ready/wanted, TOK/S the pace of
+    the last seconds, TOKENS counts from the start of an engine, KV the share of its cache in use.
 
     \b
     q or Ctrl-C leaves, the arrow keys scroll. It stays when xinf ends, and goes on when xinf

@@ -89,6 +89,8 @@ class DeviceView:
     memory_reserve: int = 0
 
 
+# Until a plan has said where it runs, or why it does not.
+UNPLANNED = "waiting for a place"
 # Nothing is queued here: the next request brings such a model up.
 _UNASKED = frozenset({Obstacle.ON_DEMAND, Obstacle.EVICTED})
 
@@ -111,7 +113,7 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
         return ModelState.FAILED, _newest(engines, {EngineState.FAILED})
     if states & {EngineState.DRAINING, EngineState.STOPPING}:
         return ModelState.LOADING, "being replaced"
-    return ModelState.QUEUED, "waiting for a place"
+    return ModelState.QUEUED, UNPLANNED
 
 
 def _why_off(intent: ModelIntent) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from xinf.client.views import DaemonStatus
-from xinf.daemon.edits import refused_words, waiting_words
 from xinf.tui import palette
 from xinf.tui.canvas import Canvas
 from xinf.tui.text import wrapped
@@ -19,12 +18,17 @@ def warnings(status: DaemonStatus) -> Iterator[str]:
         yield "no worker is running, so no engine can be started: start `xinf worker`"
     yield from status.device_problems
     if status.config_problem is not None:
+        # With the settings' schema behind it, it would slow down every listing.
+        from xinf.daemon.edits import refused_words
+
         yield refused_words(status.config_problem)
 
 
 def notes(status: DaemonStatus) -> Iterator[str]:
     """What is well, but not what somebody may think."""
     if status.config_waiting:
+        from xinf.daemon.edits import waiting_words
+
         yield waiting_words(status.config_waiting)
 
 

@@ -24,6 +24,8 @@ _FILL = "━"
 _SHAPES = ("█", "▓", "▒")
 _CLAIMED, _OTHERS, _RESERVE, _FREE = "╍", "░", "┄", "─"
 _LEGEND_GAP = "  "
+# So many devices are set apart by blank lines; of more, as many as possible should be seen.
+_APART_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,15 @@ class _Entry:
 
 def device_lines(picture: Picture, colors: Mapping[str, str], canvas: Canvas) -> list[Text]:
     lines: list[Text] = []
-    for device in picture.status.devices:
+    devices = picture.status.devices
+    for number, device in enumerate(devices):
         found = split(device, picture.status.replicas)
         entries = _entries(found, colors, canvas.has_color)
         free = Text.assemble((f"{_FREE} ", palette.QUIET), "free ")
         free.append(format_bytes(found.free), style=palette.QUIET)
+        is_apart = number == 0 or len(devices) <= _APART_MAX
         lines += [
-            Text(),
+            *([Text()] if is_apart else []),
             _title(device, found, canvas.inner),
             stacked([entry.part for entry in entries], found.total, canvas.inner),
             *_legend([*(entry.text for entry in entries), free], canvas.inner),

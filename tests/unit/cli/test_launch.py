@@ -23,7 +23,7 @@ def body(daemon: FakeDaemon) -> object:
 
 def test_it_follows_the_model_until_it_is_ready(daemon: FakeDaemon) -> None:
     daemon.moments = [
-        moment([model(state=ModelState.QUEUED, reason="waiting for a place")]),
+        moment([model(state=ModelState.QUEUED, reason="short by 2.0 GiB")]),
         LOADING,
         LOADING,
         READY,
@@ -31,7 +31,7 @@ def test_it_follows_the_model_until_it_is_ready(daemon: FakeDaemon) -> None:
     result = xinf("launch", "echo", "--engine", "sim")
     assert (result.code, result.out) == (0, "")
     assert result.err.splitlines() == [
-        "echo: queued (waiting for a place)",
+        "echo: queued (short by 2.0 GiB)",
         "echo/0: loading (reading weights, 4 B)",
         "echo/0: ready",
         "echo: ready",

@@ -87,6 +87,14 @@ def test_what_is_wrong_with_devices_stands_below_them_and_is_told_whole() -> Non
     assert "MODEL" in lines[first + 3].plain
 
 
+@pytest.mark.parametrize(("count", "blanks"), [(4, 4), (5, 1)])
+def test_many_devices_stand_close_together(count: int, blanks: int) -> None:
+    devices = [device(f"cuda:{number}") for number in range(count)]
+    lines = frame(pictures.picture([model()], devices=devices), Canvas(100))
+    (table,) = (number for number, line in enumerate(lines) if line.plain.startswith("MODEL"))
+    assert sum(not line.plain for line in lines[: table - 1]) == blanks
+
+
 def test_a_reason_is_told_once() -> None:
     shared = "the file is damaged"
     models = [model("a", ModelState.FAILED, reason=shared)]

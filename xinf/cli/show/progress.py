@@ -12,10 +12,11 @@ from xinf.cli.show.tables import headline, state_text
 from xinf.core.progress import Progress, Step
 from xinf.core.states import EngineState, ModelState
 from xinf.core.units import format_bytes, format_seconds
-from xinf.core.views import ModelView, ReplicaView
+from xinf.core.views import UNPLANNED, ModelView, ReplicaView
 
 _BAR_WIDTH = 28
 _QUIET = frozenset({EngineState.STOPPED})
+_STATES = frozenset(map(str, EngineState))
 # What a replica or model is about, and the line that tells it when that changes.
 _Said = tuple[tuple[str, str], str]
 
@@ -48,9 +49,15 @@ def step_line(step: Step) -> str:
 
 def changed_lines(before: Mapping[str, _Said], after: Mapping[str, _Said]) -> tuple[str, ...]:
     """What is new between two `said`: a line for each that is in another state or step."""
-    lines = [line for name, (about, line) in after.items() if before.get(name, ("",))[0] != about]
+    lines = [line for name, (about, line) in after.items() if _is_news(before.get(name), about)]
     gone = [name for name in before if name not in after and "/" in name]
     return (*lines, *(f"{name}: gone" for name in gone))
+
+
+def _is_news(before: _Said | None, about: tuple[str, str]) -> bool:
+    """A step that is over and has no successor yet is none."""
+    (state, step), was = about, before[0] if before else ("", "")
+    return state != was[0] or (step != was[1] and step != "")
 
 
 def said(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> Mapping[str, _Said]:
@@ -58,7 +65,8 @@ def said(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) -> Mappin
     queued = {
         model.name: ((str(model.state), model.reason), _queued(model))
         for model in models
-        if model.state is ModelState.QUEUED
+        # Before the first plan nobody knows whether it will really wait.
+        if model.state is ModelState.QUEUED and model.reason != UNPLANNED
     }
     return {**queued, **{replica.replica: _said(replica) for replica in replicas}}
 
@@ -69,11 +77,21 @@ def _queued(model: ModelView) -> str:
 
 def _said(replica: ReplicaView) -> _Said:
     # How far a step is changes too often for lines: only the step's name makes a new one.
-    step = replica.progress.step.what if replica.progress else ""
-    about = _doing(replica.progress) or _why(replica)
+    progress = _current(replica)
+    step = progress.step.what if progress else ""
+    about = _doing(progress) or _why(replica)
     told = "" if about in {"", str(replica.state)} else f" ({about})"
     line = f"{replica.replica}: {replica.state}{told}"
     return (str(replica.state), step), line
+
+
+def _current(replica: ReplicaView) -> Progress | None:
+    """How far it is; not what an engine told of the state before this one."""
+    progress = replica.progress
+    is_over = replica.state is EngineState.READY or (
+        progress is not None and progress.step.what in _STATES - {str(replica.state)}
+    )
+    return None if is_over else progress
 
 
 def _row(replica: ReplicaView) -> tuple[Text | ProgressBar, ...]:

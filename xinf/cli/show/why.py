@@ -30,7 +30,8 @@ def why_view(found: Explanation, zone: tzinfo | None = None) -> RenderableType:
 
 
 def _head(found: Explanation) -> Text:
-    line = Text(f"{found.model} is ", style="bold")
+    verb = "has" if found.state == "failed" else "is"
+    line = Text(f"{found.model} {verb} ", style="bold")
     line.append_text(state_text(found.state))
     line.append(f", asked for by the {found.asked_by}")
     if found.config_file:

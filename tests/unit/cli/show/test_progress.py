@@ -5,6 +5,7 @@ from xinf.cli.output import text_of
 from xinf.cli.show.progress import changed_lines, progress_bars, said
 from xinf.core.progress import Step
 from xinf.core.states import EngineState, ModelState
+from xinf.core.views import UNPLANNED
 
 MIB = 1024**2
 PROVISIONING, LOADING = EngineState.PROVISIONING, EngineState.LOADING
@@ -62,7 +63,29 @@ def test_a_line_for_each_new_state_or_step_and_none_for_mere_progress() -> None:
 
 
 def test_a_queued_model_says_why_once() -> None:
-    queued = said([model("a", ModelState.QUEUED, reason="waiting for a place")], [])
-    assert changed_lines({}, queued) == ("a: queued (waiting for a place)",)
+    queued = said([model("a", ModelState.QUEUED, reason="short by 2.0 GiB")], [])
+    assert changed_lines({}, queued) == ("a: queued (short by 2.0 GiB)",)
     assert changed_lines(queued, queued) == ()
     assert changed_lines(queued, {}) == ()
+
+
+def test_what_no_plan_has_seen_yet_is_not_called_queued() -> None:
+    assert said([model("a", ModelState.QUEUED, reason=UNPLANNED)], []) == {}
+
+
+def test_a_state_is_told_once_and_without_the_step_of_the_one_before() -> None:
+    warming = at("warming", 0, 0)
+    states = [
+        replica("a/0", EngineState.STARTING, progress=at("starting its process", 0, 0)),
+        replica("a/0", EngineState.STARTING, reason=""),
+        replica("a/0", LOADING, progress=at("starting", 0, 0), reason=""),
+        replica("a/0", EngineState.READY, progress=warming),
+    ]
+    told = [said([], [each]) for each in states]
+    pairs = zip([{}, *told], told, strict=False)
+    assert [changed_lines(before, after) for before, after in pairs] == [
+        ("a/0: starting (starting its process)",),
+        (),
+        ("a/0: loading",),
+        ("a/0: ready",),
+    ]
