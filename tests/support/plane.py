@@ -63,6 +63,7 @@ class Plane:
         self.records = store
         self.world = world
         self.events: list[Event] = []
+        self.agent: Agent
 
     async def wish(self, name: str, intent: ModelIntent | None) -> None:
         if intent is None:
@@ -105,7 +106,7 @@ async def plane_of(
                 tell=made.events.append,
                 proc=proc,
             )
-            agent = Agent(parts, store)
+            agent = made.agent = Agent(parts, store)
             await agent.prepare()
             running = asyncio.ensure_future(agent.run())
             try:

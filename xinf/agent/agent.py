@@ -83,12 +83,13 @@ class Agent:
 
         Returns the number of engines that had to be ended. Raises XinfError.
         """
-        left = await self._records.engines.list()
+        left, strange = await self._records.engines.readable()
         own = {name: engine for name, engine in left.items() if engine.node == self._parts.node}
         ended = await end_orphans(own.values(), self._parts.socket_dir, self._parts.clock)
-        for name in own:
+        for name in (*own, *strange):
             await self._records.engines.delete(name)
-        for name in await self._records.progress.list():
+        steps, others = await self._records.progress.readable()
+        for name in (*steps, *others):
             await self._records.progress.delete(name)
         await self._heartbeat.beat()
         return ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from xinf.core.clock import Clock
+from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.footprints import MeasuredFootprint, peak
 from xinf.core.units import MIB
 from xinf.meta.records import Records
@@ -45,8 +46,17 @@ class Footprints:
         self._noted.clear()
         while self._due:
             key, footprint = self._due.popitem()
-            before = await self._records.footprints.get(key)
+            before = await self._before(key)
             await self._records.footprints.put(key, peak(before, footprint))
+
+    async def _before(self, key: str) -> MeasuredFootprint | None:
+        """What an earlier run saw; nothing where that cannot be read any more."""
+        try:
+            return await self._records.footprints.get(key)
+        except XinfError as error:
+            if error.code is not ErrorCode.STORE_CORRUPT:
+                raise
+            return None
 
 
 def _is_much_the_same(before: MeasuredFootprint, after: MeasuredFootprint) -> bool:

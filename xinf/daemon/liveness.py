@@ -40,7 +40,8 @@ class Liveness:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            for node in await self._records.nodes.list():
+            nodes, _ = await self._records.nodes.readable()
+            for node in nodes:
                 await self.look(node)
             await self._clock.sleep(LOOK_S)
 

@@ -87,8 +87,8 @@ class Planner:
         before = snapshot.current
         self._foreign = foreign(snapshot)
         after = await self._plan(snapshot)
-        standing = await self._records.assignments.list()
-        operations = list(self._changes(before, after, standing))
+        standing, strange = await self._records.assignments.readable()
+        operations = list(self._changes(before, after, {**standing, **dict.fromkeys(strange)}))
         if operations:
             await self._records.store.transact(operations)
         for event in plan_events(before, after, self._clock.wall()):
@@ -109,7 +109,8 @@ class Planner:
         facts: Mapping[str, ModelFacts] | None = None,
     ) -> ClusterSnapshot:
         """All that the next plan depends on now, or would with other `intents` and `facts`."""
-        current = await self._records.plans.get(CURRENT_PLAN) or PlacementPlan()
+        plans, _ = await self._records.plans.readable()
+        current = plans.get(CURRENT_PLAN, PlacementPlan())
         found = self.picture.snapshot(current, intents, self._foreign, facts)
         self._settling.note(found.engines, found.now)
         return replace(found, unsettled=self._settling.unsettled(found.now))
@@ -118,7 +119,7 @@ class Planner:
         self,
         before: PlacementPlan,
         after: PlacementPlan,
-        standing: Mapping[str, ReplicaAssignment],
+        standing: Mapping[str, ReplicaAssignment | None],
     ) -> Iterator[Operation]:
         if after != before:
             yield self._records.plans.put_operation(CURRENT_PLAN, after)

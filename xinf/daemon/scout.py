@@ -61,7 +61,7 @@ class Scout:
 
     async def look(self) -> None:
         """One turn: look at every source that is due, and forget those that nobody wants."""
-        standing = await self._records.facts.list()
+        standing, strange = await self._records.facts.readable()
         wanted = dict.fromkeys(self._wanted())
         for source in wanted:
             known = standing.get(facts_name(source))
@@ -69,7 +69,7 @@ class Scout:
                 found = await self._look_at(source)
                 if found != known:
                     await self._records.facts.put(facts_name(source), found)
-        for name in standing.keys() - {facts_name(source) for source in wanted}:
+        for name in (standing.keys() | strange) - {facts_name(source) for source in wanted}:
             await self._records.facts.delete(name)
         self._tried = {source: at for source, at in self._tried.items() if source in wanted}
 

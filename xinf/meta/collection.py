@@ -6,6 +6,7 @@ Records are checked and turned into JSON here and nowhere else. A name is a key 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -64,6 +65,19 @@ class Collection(Generic[T]):
         return Snapshot(
             {self.name(e.key): self._read(e) for e in listing.entries}, listing.revision
         )
+
+    async def readable(self) -> tuple[dict[str, T], frozenset[str]]:
+        """All records by name, and the names of those that cannot be read.
+
+        For records that can be made anew: one that another version wrote must stop nobody.
+        """
+        listing = await self._store.list_prefix(self.prefix)
+        items: dict[str, T] = {}
+        for entry in listing.entries:
+            with suppress(ValueError):
+                items[self.name(entry.key)] = self.decode(entry.value)
+        names = {self.name(entry.key) for entry in listing.entries}
+        return items, frozenset(names - items.keys())
 
     async def update(self, name: str, change: Callable[[T | None], T | None]) -> T | None:
         """Read, `change`, write, again from the start if somebody else wrote meanwhile.

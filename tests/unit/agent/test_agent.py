@@ -56,3 +56,12 @@ async def test_an_engine_leaves_a_gpu_that_is_lost_and_comes_back_with_it() -> N
         await it.clock.advance(20)
         record = (await it.engines())["a/0"]
         assert (record.state, record.devices) == (EngineState.READY, (GPUS[0].uuid,))
+
+
+async def test_what_cannot_be_read_of_a_predecessor_is_forgotten() -> None:
+    async with plane() as it:
+        for key in ("engines/local/a/0", "progress/local/a/0"):
+            await it.records.store.put(key, '{"replica": 7}')
+        await it.agent.prepare()
+        assert await it.records.engines.list() == {}
+        assert await it.records.progress.list() == {}

@@ -76,3 +76,11 @@ async def test_what_was_noted_last_is_written_at_the_end() -> None:
         footprints.note(ONE)
         await footprints.flush()
         assert await store.footprints.get("k") == ONE
+
+
+async def test_a_record_that_cannot_be_read_is_replaced() -> None:
+    async with writing() as (footprints, store, clock):
+        await store.store.put("footprints/k", '{"memory": "much"}')
+        footprints.note(ONE)
+        await clock.advance(PAUSE_S)
+        assert await store.footprints.get("k") == ONE

@@ -54,3 +54,16 @@ async def test_what_does_not_fit_is_in_the_plan_with_its_reason() -> None:
         plan = await store.plans.get("current")
         assert plan is not None
         assert "needs 40.0 GiB" in plan.unplaced[0].reason
+
+
+async def test_records_that_another_version_wrote_are_replaced_and_stop_no_plan() -> None:
+    clock = VirtualClock()
+    async with records(clock) as store:
+        for key in ("plans/current", "assignments/local/a/0", "assignments/local/gone/0"):
+            await store.store.put(key, '{"assignments": [{"replica": 7}]}')
+        async with planning(store, clock) as planner:
+            await store.nodes.put("local", NodeStatus("local", (CPU,)))
+            await store.models.put("a", ModelIntent(declared=sim("a")))
+            await planner.settle()
+            assert list(await store.assignments.list()) == ["local/a/0"]
+            assert await store.plans.get("current") is not None

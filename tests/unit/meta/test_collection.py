@@ -139,3 +139,11 @@ async def test_a_record_that_cannot_be_read_is_named_with_what_is_wrong(
         assert "litres" in str(unreadable.value)
     await pots.delete("a")
     assert await pots.list() == {}
+
+
+async def test_those_that_can_be_read_are_told_apart_from_the_others(
+    store: SqliteStore, pots: Collection[Pot]
+) -> None:
+    await store.put("pots/a", '{"color": "red", "litres": "many"}')
+    await pots.put("b", Pot("blue", 2))
+    assert await pots.readable() == ({"b": Pot("blue", 2)}, frozenset({"a"}))
