@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,7 @@ class Instance:
     env: Mapping[str, str]
     process: subprocess.Popen[str]
     command: str = "up"
+    clients: list[openai.OpenAI] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -75,7 +76,10 @@ class Instance:
 
     @property
     def sdk(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0)
+        """A client of its own each time, closed with the instance at the latest."""
+        client = openai.OpenAI(base_url=f"{self.url}/v1", api_key="unused", max_retries=0)
+        self.clients.append(client)
+        return client
 
     @property
     def async_sdk(self) -> openai.AsyncOpenAI:
@@ -189,6 +193,8 @@ def start(
     try:
         yield instance
     finally:
+        for client in instance.clients:
+            client.close()
         if process.poll() is None:
             sessions = _sessions(instance)
             process.send_signal(signal.SIGTERM)
