@@ -81,13 +81,15 @@ class Outlook:
 
     `file` is where it was read from, empty where there is none and defaults alone were looked at.
     `misfits` are the models that should be up with it and have no place; `waiting` are changed
-    settings that only the next start would apply.
+    settings that only the next start would apply. `unseen` are the models whose files nobody could
+    look at, by name, each with the reason.
     """
 
     preview: Preview
     file: str = ""
     misfits: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+    unseen: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Previews:
             file=str(reading.paths.config_file or ""),
             misfits=tuple(misfits(found, intents)),
             waiting=waiting_keys(self._start.settings, reading.settings),
+            unseen=tuple(unseen(found, specs, facts)),
         )
 
 
@@ -146,6 +147,19 @@ async def _look(source: str, inspector: Inspects) -> ModelFacts:
         return await inspector.look(source)
     except XinfError as error:
         return ModelFacts(source, problem=error.cause)
+
+
+def unseen(
+    found: Preview, specs: Iterable[ModelSpec], facts: Mapping[str, ModelFacts]
+) -> Iterator[tuple[str, str]]:
+    """The models that something would become of though nobody could look at their files, and why
+    nobody could.
+    """
+    for spec in specs:
+        told = [facts.get(facts_name(source)) for source in _sources([spec])]
+        problems = [each.problem for each in told if each is not None and each.problem]
+        if problems and spec.name not in found.untouched:
+            yield spec.name, problems[0]
 
 
 def _sources(specs: Iterable[ModelSpec]) -> Iterator[str]:

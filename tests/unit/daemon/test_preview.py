@@ -203,6 +203,19 @@ async def test_files_that_cannot_be_seen_in_time_are_not_waited_for(tmp_path: Pa
     assert "not known" in found[facts_name("hf:org/silent")].problem
 
 
+async def test_a_model_whose_files_nobody_could_see_is_named_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    start = read(tmp_path, model("a", 10))
+    source = f"path:{tmp_path}/gone"
+    files = Files(gone=XinfError(ErrorCode.SOURCE_INVALID, cause="nothing is there"))
+    text = f'{model("a", 10)}[models.b]\nsource = "{source}"\nengine = "vllm"\n'
+    async with planned(start) as (planner, _):
+        found = await previews(planner, start, files).preview(text, tmp_path / "x.toml")
+    assert found.unseen == (("b", "nothing is there"),)
+    assert told(found) == [(Action.START, "b/0")]
+
+
 async def test_files_that_are_known_are_not_looked_at_again(tmp_path: Path) -> None:
     known = {facts_name("hf:org/m"): facts("hf:org/m", 1)}
     files = Files()

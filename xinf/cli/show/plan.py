@@ -43,6 +43,7 @@ def plan_json(outlook: Outlook) -> dict[str, Any]:
         "untouched": list(preview.untouched),
         "misfits": list(outlook.misfits),
         "waiting": list(outlook.waiting),
+        "unseen": dict(outlook.unseen),
         "file": outlook.file,
     }
 
@@ -56,6 +57,9 @@ def plan_view(outlook: Outlook) -> RenderableType:
         parts.append(_change(change, ids))
     for entry in preview.unplaced:
         parts.append(_unplaced(entry, is_misfit=entry.model in outlook.misfits))
+    for model, problem in outlook.unseen:
+        head = Text.assemble(("  ? ", "yellow"), (f"{model}  is of unknown size", "bold"))
+        parts += [head, _detail(f"nobody could look at its files: {problem}")]
     parts += [Text(), *(_balance(balance) for balance in preview.devices)]
     return Group(*parts)
 

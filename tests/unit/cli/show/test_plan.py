@@ -90,6 +90,15 @@ def test_a_person_sees_signs_sums_reasons_and_balances() -> None:
     ]
 
 
+def test_a_guess_is_called_one() -> None:
+    guess = replace(OUTLOOK, unseen=(("rerank", "nothing is there"),))
+    lines = text_of(plan_view(guess)).splitlines()
+    at = lines.index("  ? rerank  is of unknown size")
+    assert lines[at + 1] == "      nobody could look at its files: nothing is there"
+    assert plan_json(guess)["unseen"] == {"rerank": "nothing is there"}
+    assert plan_json(OUTLOOK)["unseen"] == {}
+
+
 def test_a_device_that_stays_as_it_is_has_one_bar() -> None:
     same = replace(A, after=A.before)
     lines = text_of(plan_view(Outlook(Preview((), (), (same,))))).splitlines()
