@@ -89,6 +89,16 @@ def peak(before: MeasuredFootprint | None, now: MeasuredFootprint) -> MeasuredFo
     return now if now.memory_bytes >= before.memory_bytes else replace(before, at=now.at)
 
 
+def by_fingerprint(
+    footprints: Iterable[MeasuredFootprint],
+) -> Mapping[str, tuple[MeasuredFootprint, ...]]:
+    """All measurements of the same settings together."""
+    found: dict[str, tuple[MeasuredFootprint, ...]] = {}
+    for each in footprints:
+        found[each.fingerprint] = (*found.get(each.fingerprint, ()), each)
+    return found
+
+
 def measured_of(
     footprints: Iterable[MeasuredFootprint], fingerprint: str, devices: int
 ) -> Mapping[str, MeasuredFootprint]:

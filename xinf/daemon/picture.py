@@ -13,14 +13,17 @@ from typing import Any, Protocol
 from xinf.core.clock import Clock
 from xinf.core.engines import RunningEngine
 from xinf.core.facts import ModelFacts
+from xinf.core.footprints import by_fingerprint
 from xinf.core.json import JsonValue
 from xinf.core.models import ModelIntent
 from xinf.core.nodes import Device, NodeStatus
 from xinf.core.placement import PlacementPlan
-from xinf.daemon.wanted import Defaults, Judge, Known, wanted_model
+from xinf.core.workload import Verdict, Workload
+from xinf.daemon.remembering import Remembering
+from xinf.daemon.wanted import Defaults, Footprints, Judge, Known
 from xinf.meta.mirror import Mirror
 from xinf.meta.records import Records
-from xinf.scheduler.snapshot import ClusterSnapshot, Demand, EngineView, WantedModel
+from xinf.scheduler.snapshot import ClusterSnapshot, Demand, EngineView
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,17 @@ class NoTraffic:
         return {}
 
 
-# Judges workloads on so many devices; may read a few small files.
+# Judges workloads on so many devices; may read a few small files. Gives the same judge again as
+# long as its verdicts would be the same.
 Bench = Callable[[Sequence[Device]], Judge]
 
 
+def _judge_nothing(_: Workload) -> Mapping[str, Verdict]:
+    return {}
+
+
 def _no_bench(_: Sequence[Device]) -> Judge:
-    return lambda _: {}
+    return _judge_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,10 @@ class Picture:
         self.engines = records.engines.mirror()
         self.facts = records.facts.mirror()
         self.footprints = records.footprints.mirror()
+        self._remembering = Remembering()
+        self._measured: tuple[object, Footprints] = (None, {})
+        # Of every device that was ever there: one that is lost is still what models are meant for.
+        self._kinds: Mapping[str, str] = {}
 
     @property
     def mirrors(self) -> tuple[Mirror[Any], ...]:
@@ -110,34 +122,38 @@ class Picture:
         files that nobody wants yet.
         """
         nodes = tuple(self.nodes.items.values())
-        wishes = self.models.items if intents is None else intents
+        known = self._known(nodes, self.facts.items if facts is None else facts)
+        is_asked = intents is not None or facts is not None
+        # A plan that is only asked about must not make the next one work out everything again.
+        remembering = Remembering() if is_asked else self._remembering
         return ClusterSnapshot(
             nodes=nodes,
-            wanted=tuple(self._wanted(nodes, wishes, self.facts.items if facts is None else facts)),
+            wanted=remembering.wanted(self.models.items if intents is None else intents, known),
             current=current,
             engines=tuple(self._engines()),
             foreign_before=foreign_before or {},
             now=self._clock.now(),
         )
 
-    def _wanted(
-        self,
-        nodes: Sequence[NodeStatus],
-        intents: Mapping[str, ModelIntent],
-        facts: Mapping[str, ModelFacts],
-    ) -> Iterator[WantedModel]:
+    def _known(self, nodes: Sequence[NodeStatus], facts: Mapping[str, ModelFacts]) -> Known:
         devices = [device for node in nodes for device in node.devices]
-        known = Known(
-            device_kinds=frozenset(device.kind for device in devices),
+        self._kinds = {**self._kinds, **{device.uuid: device.kind for device in devices}}
+        lost = (self._kinds.get(uuid) for node in nodes for uuid in node.lost)
+        return Known(
+            device_kinds=frozenset((*(device.kind for device in devices), *filter(None, lost))),
             engine_defaults=self._ways.engine_defaults,
             facts=facts,
-            footprints=tuple(self.footprints.items.values()),
+            footprints=self._footprints(),
             judge=self._ways.bench(devices),
             demand=self._traffic.demand(),
         )
-        for name, intent in sorted(intents.items()):
-            if intent.is_wanted:
-                yield wanted_model(name, intent, known)
+
+    def _footprints(self) -> Footprints:
+        """By fingerprint; the same value for as long as no measurement came in."""
+        items = self.footprints.items
+        if self._measured[0] is not items:
+            self._measured = items, by_fingerprint(items.values())
+        return self._measured[1]
 
     def _engines(self) -> Iterator[EngineView]:
         uses = self._traffic.uses()

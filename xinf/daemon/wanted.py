@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from xinf.core.errors import XinfError
@@ -19,6 +19,7 @@ from xinf.registry.wish import draft_source
 from xinf.scheduler.snapshot import Demand, WantedModel
 
 Defaults = Mapping[str, Mapping[str, JsonValue]]
+Footprints = Mapping[str, Sequence[MeasuredFootprint]]
 # The verdict on a workload for each device, by UUID.
 Judge = Callable[[Workload], Mapping[str, Verdict]]
 
@@ -32,13 +33,13 @@ class Known:
     """What is known beside the wish itself.
 
     `engine_defaults` are settings per engine, which a model's own `engine_args` override; `facts`
-    are by `facts_name`, `footprints` as they were measured, `demand` is by model.
+    are by `facts_name`, `footprints` by fingerprint, `demand` is by model.
     """
 
     device_kinds: frozenset[str]
     engine_defaults: Defaults = field(default_factory=dict[str, Mapping[str, JsonValue]])
     facts: Mapping[str, ModelFacts] = field(default_factory=dict[str, ModelFacts])
-    footprints: Iterable[MeasuredFootprint] = ()
+    footprints: Footprints = field(default_factory=dict[str, Sequence[MeasuredFootprint]])
     judge: Judge = _judge_nothing
     demand: Mapping[str, Demand] = field(default_factory=dict[str, Demand])
 
@@ -54,7 +55,7 @@ def wanted_model(name: str, intent: ModelIntent, known: Known) -> WantedModel:
     defaults = defaults_of(resolved.engine, resolved.device_kind, known.engine_defaults)
     config = engine_config(spec, resolved, defaults)
     mark = fingerprint(config, revision=resolved.revision, protocol=PROTOCOL_VERSION)
-    measured = measured_of(known.footprints, mark, resolved.sizing.devices)
+    measured = measured_of(known.footprints.get(mark, ()), mark, resolved.sizing.devices)
     return WantedModel(
         name=name,
         replicas=spec.replicas,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,10 @@ def test_a_wrong_file_of_rules_is_refused_when_xinf_starts(tmp_path: Path) -> No
         judging(tmp_path, f"[scheduler]\ncompatibility = '{own}'\n")
     assert refused.value.code is ErrorCode.CONFIG_INVALID
     assert str(own) in str(refused.value)
+
+
+def test_the_judge_is_the_same_until_a_device_is_another(tmp_path: Path) -> None:
+    there = judging(tmp_path)
+    first = there.bench([AMPERE])
+    assert there.bench([replace(AMPERE, memory_used=1)]) == first
+    assert there.bench([replace(AMPERE, driver="580.1")]) != first

@@ -67,3 +67,21 @@ async def test_records_that_another_version_wrote_are_replaced_and_stop_no_plan(
             await planner.settle()
             assert list(await store.assignments.list()) == ["local/a/0"]
             assert await store.plans.get("current") is not None
+
+
+async def test_a_model_does_not_become_another_engine_s_while_its_only_gpu_is_lost() -> None:
+    clock, gpu = VirtualClock(), Device("GPU-0", "cuda", 0, "some card", 32 * GIB, 0)
+    async with records(clock) as store, planning(store, clock) as planner:
+        await store.nodes.put("local", NodeStatus("local", (CPU, gpu)))
+        await store.models.put("a", ModelIntent(declared=sim("a")))
+        await planner.settle()
+        before = await store.assignments.list()
+        await store.nodes.put("local", NodeStatus("local", (CPU,), lost=("GPU-0",)))
+        await planner.settle()
+        assert await store.assignments.list() == {}
+        plan = await store.plans.get("current")
+        assert plan is not None
+        assert plan.unplaced[0].reason.startswith("GPU-0 is gone; needs a cuda device")
+        await store.nodes.put("local", NodeStatus("local", (CPU, gpu)))
+        await planner.settle()
+        assert (await store.assignments.list()).keys() == before.keys()

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from xinf.core.facts import ModelFacts, facts_name
-from xinf.core.footprints import MeasuredFootprint
+from xinf.core.footprints import MeasuredFootprint, by_fingerprint
 from xinf.core.models import Activation, ModelIntent, ModelSpec, Override, SimSpec
 from xinf.core.units import GIB
 from xinf.core.workload import Verdict, Workload
@@ -92,7 +92,7 @@ def test_what_was_measured_of_the_same_thing_is_known_by_the_device_s_name() -> 
     mark = wanted_model("a", intent, Known(KINDS)).fingerprint
     other = MeasuredFootprint("k", "a", "other", "some cpu", "cpu", "sim", 9, at=2.0)
     mine = replace(other, fingerprint=mark, memory_bytes=7)
-    found = wanted_model("a", intent, Known(KINDS, footprints=(other, mine)))
+    found = wanted_model("a", intent, Known(KINDS, footprints=by_fingerprint([other, mine])))
     assert found.measured == {"some cpu": 7}
 
 
