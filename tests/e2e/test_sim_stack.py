@@ -135,6 +135,20 @@ def test_engines_of_a_dead_control_plane_are_ended_by_the_next_up() -> None:
             assert row["pid"] != orphan["pid"]
 
 
+def test_what_was_written_meanwhile_is_all_that_the_next_up_starts() -> None:
+    with home(ECHO) as (root, env, port):
+        with start(root, env, port) as first:
+            first.wait_ready()
+            assert first.stop() == 0
+        (root / "xinf.toml").write_text(ECHO.replace("models.echo", "models.other"))
+        with start(root, env, port) as second:
+            second.wait_ready()
+            told = second.cli("events", "--json", "-n", "all").stdout.splitlines()
+            events = [json.loads(line) for line in told]
+            began = max(at for at, each in enumerate(events) if each["kind"] == "xinf.started")
+            assert {each["model"] for each in events[began:]} == {"", "other"}
+
+
 def test_a_second_model_comes_and_goes_while_the_first_serves(echo: Instance) -> None:
     done = echo.cli("launch", "two", "--engine", "sim", "--arg", "load_seconds=0.2", "--json")
     assert json.loads(done.stdout)["state"] == "ready"

@@ -57,7 +57,7 @@ async def live(
     async with asyncio.TaskGroup() as group:
         loops = control.start(group, signals) if control else []
         loops += [group.create_task(chore()) for chore in chores]
-        engines = group.create_task(agent.run(), name="agent") if agent else None
+        engines = group.create_task(_engines(agent, control), name="agent") if agent else None
         async with AsyncExitStack() as owned:
             doors = (
                 await owned.enter_async_context(serving(control.doors, clock, group))
@@ -71,6 +71,15 @@ async def live(
             await engines
         for loop in loops:
             loop.cancel()
+
+
+async def _engines(agent: Agent, control: Control | None) -> None:
+    """The engines of the plan that is made now: that of an xinf before may name what nobody wants
+    any more, and devices that are gone.
+    """
+    if control is not None:
+        await control.planner.planned()
+    await agent.run()
 
 
 async def _hurry(signals: Signals, doors: Serving | None, agent: Agent | None) -> None:

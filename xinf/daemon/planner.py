@@ -58,6 +58,7 @@ class Planner:
         self._foreign: Mapping[str, int] = {}
         self._settling = Settling()
         self._wake = Wake(clock)
+        self._has_planned = asyncio.Event()
         picture.subscribe(self._wake.ring)
 
     @property
@@ -78,8 +79,13 @@ class Planner:
         await self.picture.synced()
         while True:
             await self.look()
+            self._has_planned.set()
             await self._clock.sleep(PAUSE_S)
             await self._wake.wait(RESYNC_S)
+
+    async def planned(self) -> None:
+        """Until a plan of this run is in force; before, that of the last run may stand."""
+        await self._has_planned.wait()
 
     async def look(self) -> PlacementPlan:
         """One turn: decide, and write what changed."""

@@ -1,5 +1,7 @@
-from tests.support.clock import VirtualClock
-from tests.support.plane import planning
+import asyncio
+
+from tests.support.clock import VirtualClock, settle
+from tests.support.plane import plain_planner, planning
 from tests.support.store import records
 from xinf.core.models import ModelIntent, ModelSpec, Override, SimSpec
 from xinf.core.nodes import Device, NodeStatus
@@ -21,6 +23,22 @@ async def test_a_wish_becomes_an_assignment() -> None:
         found = await store.assignments.list()
         assert list(found) == ["local/a/0", "local/a/1"]
         assert found["local/a/0"].config.args["memory_bytes"] == GIB
+
+
+async def test_a_plan_of_this_run_is_waited_for() -> None:
+    clock = VirtualClock()
+    async with records(clock) as store:
+        planner = plain_planner(store, clock)
+        waiting = asyncio.ensure_future(planner.planned())
+        await settle()
+        assert not waiting.done()
+        loops = [asyncio.ensure_future(mirror.run()) for mirror in planner.mirrors]
+        loops.append(asyncio.ensure_future(planner.run()))
+        await clock.advance(0.1)
+        assert waiting.done()
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
 
 
 async def test_a_wish_taken_back_takes_the_assignment_away() -> None:

@@ -25,7 +25,7 @@ def progress_bars(models: Sequence[ModelView], replicas: Sequence[ReplicaView]) 
     """A row for each replica: what it does, a bar where the end is known, how much, how long."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for model in models:
-        if model.state is ModelState.QUEUED:
+        if model.state is ModelState.QUEUED and model.reason != UNPLANNED:
             why = Text(headline(model.reason))
             table.add_row(Text(model.name, style="bold"), state_text(model.state), why)
     for replica in replicas:
@@ -95,7 +95,7 @@ def _current(replica: ReplicaView) -> Progress | None:
 
 
 def _row(replica: ReplicaView) -> tuple[Text | ProgressBar, ...]:
-    step, eta_s = (told.step, told.eta_s) if (told := replica.progress) else (None, None)
+    step, eta_s = (told.step, told.eta_s) if (told := _current(replica)) else (None, None)
     about = step.what if step else _why(replica)
     return (
         Text(replica.replica, style="bold"),

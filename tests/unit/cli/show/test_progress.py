@@ -44,7 +44,7 @@ def test_a_step_that_is_called_like_its_state_is_not_said_twice() -> None:
 
 def test_more_than_all_is_all() -> None:
     over = at("downloading", 35 * MIB, 34 * MIB)
-    assert "━" * 28 in text_of(progress_bars([], [replica(progress=over)]))
+    assert "━" * 28 in text_of(progress_bars([], [replica(state=LOADING, progress=over)]))
 
 
 def test_a_line_for_each_new_state_or_step_and_none_for_mere_progress() -> None:
