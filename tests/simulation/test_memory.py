@@ -34,7 +34,7 @@ from xinf.scheduler.holdings import foreign
 from xinf.scheduler.plan import plan
 from xinf.scheduler.snapshot import ClusterSnapshot, Demand, PlanPolicy
 
-SEEDS = [int(os.environ["XINF_SEED"])] if "XINF_SEED" in os.environ else range(6)
+SEEDS = [int(os.environ["XINF_SEED"])] if "XINF_SEED" in os.environ else range(5)
 POLICY = PlanPolicy(reserve_bytes=GIB, residence_s=10.0)
 LAYERS = CacheGroup(32, numbers_per_token=2048, heads=8)  # 8,192 tokens take a GiB
 WEIGHTS = {"any": 10, "big": 14, "lazy": 12, "pair": 24, "small": 4}
