@@ -18,6 +18,7 @@ from xinf.core.states import RISING, EngineState, ModelState
 class ModelView:
     """A row of `ls`. `replicas` counts the ready ones; `is_due` = it should be up now, as opposed
     to one that waits to be asked for, or for room that it was to have only if there is any.
+    `waiting` requests stand in line because no replica can take them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ModelView:
     reason: str
     owner: str
     is_due: bool = True
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ class Face:
             self.table,
             self._readiness,
             self.nodes,
+            waiting=self._admission.waiting,
             others=lambda: planner.others,
             reserve=planner.policy.reserve_bytes,
         )

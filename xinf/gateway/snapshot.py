@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from xinf.core.ledger import book, open_accounts
@@ -19,20 +19,26 @@ from xinf.router.ports import Mirrored
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Reads only memory. `others` is what programs that are not ours hold on each device, by UUID
-    (one that is missing has not been judged yet), `reserve` what is left free on each; in bytes.
+    """Reads only memory. `waiting` counts the requests in line for a model. `others` is what
+    programs that are not ours hold on each device, by UUID (one that is missing has not been judged
+    yet), `reserve` what is left free on each; in bytes.
     """
 
     overview: Overview
     table: EndpointTable
     readiness: Readiness
     nodes: Mirrored[NodeStatus]
+    waiting: Callable[[str], int] = lambda _: 0
     others: Callable[[], Mapping[str, int]] = dict
     reserve: int = 0
 
     def models(self, only: str | None = None) -> list[dict[str, Any]]:
         rows = self.overview.model_rows()
-        return [asdict(row) for row in rows if only in (None, row.name)]
+        return [
+            asdict(replace(row, waiting=self.waiting(row.name)))
+            for row in rows
+            if only in (None, row.name)
+        ]
 
     def replicas(self, only: str | None = None) -> list[dict[str, Any]]:
         rows = self.overview.replica_rows(self.table)

@@ -61,14 +61,15 @@ class Rows:
 
     def model(self, model: ModelView) -> Row:
         own = self.picture.replicas_of(model.name)
-        running, waiting = sum(each.running for each in own), sum(each.waiting for each in own)
+        running = sum(each.running for each in own)
+        waiting = model.waiting + sum(each.waiting for each in own)
         cells = (
             self._name(model.name, model.name),
             _state(model.state),
             Text(f"{model.replicas}/{model.desired_replicas}"),
             self._rate([each.replica for each in own]),
             _number(count(sum(each.generated_tokens for each in own)), bool(own)),
-            _number(f"{running}/{waiting}", bool(own)),
+            _number(f"{running}/{waiting}", bool(own) or waiting > 0),
             Text(clean(model.engine)),
         )
         # One that is off is well: why is worth no line of its own.

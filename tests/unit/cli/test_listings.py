@@ -25,6 +25,7 @@ def test_ls_json_has_what_other_tools_rely_on(daemon: FakeDaemon) -> None:
                 "reason": "",
                 "owner": "config file",
                 "is_due": True,
+                "waiting": 0,
             }
         ]
 

@@ -100,6 +100,7 @@ async def desk() -> AsyncIterator[Desk]:
                     w.table,
                     Readiness(w.overview, w.table),
                     w.nodes,
+                    waiting=lambda name: 3 if name == "a" else 0,
                     others=lambda: {"cpu": 12},
                     reserve=10,
                 ),
@@ -143,8 +144,8 @@ async def test_status_tells_everything_at_once(desk: Desk) -> None:
             memory_reserve=10,
         ),
     )
-    assert [(row.name, row.state, row.engine) for row in status.models] == [
-        ("a", ModelState.READY, "sim")
+    assert [(row.name, row.state, row.engine, row.waiting) for row in status.models] == [
+        ("a", ModelState.READY, "sim", 3)
     ]
     assert [row.replica for row in status.replicas] == ["a/0"]
 

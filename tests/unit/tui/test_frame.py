@@ -87,6 +87,11 @@ def test_what_is_wrong_with_devices_stands_below_them_and_is_told_whole() -> Non
     assert "MODEL" in lines[first + 3].plain
 
 
+def test_requests_are_seen_waiting_for_a_model_that_has_no_replica_yet() -> None:
+    queued = model("big", ModelState.QUEUED, replicas=0, waiting=2)
+    assert " 0/2 " in plain(frame(pictures.picture([queued]), Canvas(100)))
+
+
 @pytest.mark.parametrize(("count", "blanks"), [(4, 4), (5, 1)])
 def test_many_devices_stand_close_together(count: int, blanks: int) -> None:
     devices = [device(f"cuda:{number}") for number in range(count)]
