@@ -118,7 +118,8 @@ def taken_from_users(snapshot: ClusterSnapshot, after: PlacementPlan) -> list[st
     there = {device.uuid for node in snapshot.nodes for device in node.devices}
     copies = {model.name: model.replicas for model in snapshot.wanted}
     due = {entry.replica: entry.devices for entry in after.assignments}
-    busy = {engine.replica for engine in snapshot.engines if engine.is_busy}
+    ready = [each for each in snapshot.engines if each.state is EngineState.READY]
+    busy = {engine.replica for engine in ready if engine.is_busy}
     return [
         f"{entry.replica} is busy and was taken away"
         for entry in snapshot.current.assignments

@@ -52,7 +52,9 @@ def keep(
     # Only now, so that a model that has grown takes nothing from those that run.
     for wish, entry in restarting:
         if not _restart(table, wish, entry):
-            causes[wish.replica] = Cause(f"no room with its new settings on {_ids(table, entry)}")
+            is_same = entry.fingerprint == wish.model.fingerprint
+            told = "for what it was measured to take" if is_same else "with its new settings"
+            causes[wish.replica] = Cause(f"no room {told} on {_ids(table, entry)}")
             newcomers.append(wish)
     return newcomers, causes
 
@@ -95,12 +97,21 @@ def keeps_its_numbers(table: Table, wish: Wish, entry: ReplicaAssignment) -> boo
 
 
 def _restart(table: Table, wish: Wish, entry: ReplicaAssignment) -> bool:
-    """Seat a replica with new numbers where it was, if there is room for them."""
+    """Seat a replica with new numbers where it was, if there is room for them.
+
+    Where a measurement would take it beyond what is free but not beyond half of the reserve it
+    keeps the numbers with which it has run there.
+    """
     numbers = tuple(table.number[uuid] for uuid in entry.devices)
     size = size_on(table, wish.model, numbers[0])
-    if any(table.free[number] < size.bytes for number in numbers):
-        return False
     is_same = entry.fingerprint == wish.model.fingerprint
+    if any(table.free[number] < size.bytes for number in numbers):
+        eaten = [table.accounts[number].reserve // 2 for number in numbers]
+        rooms = [table.free[n] + more for n, more in zip(numbers, eaten, strict=True)]
+        if is_same and min(rooms) >= max(size.bytes, entry.memory_bytes):
+            table.sit(kept_seat(table, wish, entry))
+            return True
+        return False
     news = f"was measured at {format_bytes(size.bytes)}" if is_same else "has new settings"
     note = f"stays on {_ids(table, entry)} and {news}"
     table.sit(new_seat(table, wish, Spot(numbers, size), (note,)))

@@ -123,3 +123,20 @@ def test_one_that_made_room_and_stays_after_all_takes_what_it_was_measured_to_ta
     found = plan(cluster([gpu(0)], [measured, model("other", 15)], before, resting), POLICY)
     sizes = {entry.replica: entry.memory_bytes for entry in found.assignments}
     assert sizes["early/0"] == int(15.5 * GIB)
+
+
+@pytest.mark.parametrize(("gib", "stays"), [(15.4, True), (15.6, True), (16.6, False)])
+def test_one_that_ended_does_not_lose_its_place_to_a_little_that_was_measured_of_it(
+    gib: float, stays: bool
+) -> None:
+    """31 GiB for models, of which the other has 15.5; half of the reserve is another half."""
+    other = model("other", 15.5)
+    before = plan(cluster([gpu(0)], [model("a", 15), other]), POLICY)
+    a, beside = running(before)
+    ended = [replace(a, state=EngineState.BACKOFF), beside]
+    measured = model("a", 15, measured={"card": int(gib * GIB)})
+    found = plan(cluster([gpu(0)], [measured, other], before, ended), POLICY)
+    assert ("a/0" in places(found)) == stays
+    if not stays:
+        told = "no room for what it was measured to take on cuda:0"
+        assert unplaced(found)["a/0"].cause == told
