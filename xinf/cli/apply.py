@@ -105,16 +105,18 @@ async def _followed(
     client: AdminClient, due: Collection[str], asked_at: float, wait_s: float
 ) -> dict[str, str]:
     """Until each replica that is `due` is ready or has failed; those that failed, and why."""
-    from xinf.cli.follow import deadline, follow
+    from xinf.cli.follow import deadline, follow, going_on
     from xinf.cli.outcome import settled
     from xinf.clock import SystemClock
 
     clock = SystemClock()
-    async with deadline(clock, wait_s, "config file", "not all that it names is ready"):
-        outcomes = await follow(
-            client.watch(),
-            lambda moment: settled(moment.models, moment.replicas, due, asked_at),
-            is_provisional=lambda found: any(each.is_provisional for each in found.values()),
-            clock=clock,
-        )
+    unready = "not all that it names is ready"
+    with going_on():
+        async with deadline(clock, wait_s, "config file", unready):
+            outcomes = await follow(
+                client.watch(),
+                lambda moment: settled(moment.models, moment.replicas, due, asked_at),
+                is_provisional=lambda found: any(each.is_provisional for each in found.values()),
+                clock=clock,
+            )
     return {name: each.reason for name, each in outcomes.items() if not each.is_ready}

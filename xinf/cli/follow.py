@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -59,6 +60,16 @@ async def deadline(
             cause=f"after {format_seconds(seconds)} {told}",
             next_step=f"xinf goes on with it: see `{see}`, or wait longer with --timeout",
         ) from None
+
+
+@contextmanager
+def going_on() -> Generator[None]:
+    """Who has had enough of following (Ctrl-C) hears that this ends nothing but that."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        note("xinf goes on with it")
+        raise
 
 
 @contextmanager

@@ -132,7 +132,7 @@ async def _launch(
     model = await client.launch(name, wish)
     if wait_s is None:
         return model
-    from xinf.cli.follow import deadline, follow
+    from xinf.cli.follow import deadline, follow, going_on
     from xinf.cli.outcome import launched
     from xinf.tui.text import brief
 
@@ -146,13 +146,15 @@ async def _launch(
         why = [found.reason for found in _named(last, model.name) if found.reason]
         return f"it is not ready{f': {brief(why[0])}' if why else ''}"
 
-    async with deadline(clock, wait_s, f"model {model.name}", reason, f"xinf why {model.name}"):
-        outcome = await follow(
-            client.watch(model.name),
-            decide,
-            is_provisional=lambda outcome: outcome.is_provisional,
-            clock=clock,
-        )
+    see = f"xinf why {model.name}"
+    with going_on():
+        async with deadline(clock, wait_s, f"model {model.name}", reason, see):
+            outcome = await follow(
+                client.watch(model.name),
+                decide,
+                is_provisional=lambda outcome: outcome.is_provisional,
+                clock=clock,
+            )
     if not outcome.is_ready:
         raise _failure(model.name, outcome.reason)
     return next(iter(_named(last, model.name)), replace(model, state=ModelState.READY))

@@ -39,6 +39,7 @@ _HELP = """One GPU workstation as a private inference service you can trust.
   xinf why NAME                    why it is where it is, or waits
   xinf launch NAME --source S      one more model
   xinf plan FILE                   what a config file would change; `xinf apply FILE` does it
+  xinf doctor                      what is amiss on this machine, and what to do about it
   xinf down                        finish what runs, then stop everything
   xinf restart                     the same xinf anew, e.g. for settings that need it
 """

@@ -50,15 +50,16 @@ async def _terminate(client: AdminClient, name: str, wait_s: float | None) -> Mo
     model = await client.terminate(name)
     if wait_s is None:
         return model
-    from xinf.cli.follow import deadline, follow
+    from xinf.cli.follow import deadline, follow, going_on
     from xinf.cli.outcome import terminated
     from xinf.clock import SystemClock
 
     clock = SystemClock()
-    async with deadline(clock, wait_s, f"model {model.name}", "its engines have not ended"):
-        await follow(
-            client.watch(model.name),
-            lambda moment: terminated(moment.replicas, model.name) or None,
-            clock=clock,
-        )
+    with going_on():
+        async with deadline(clock, wait_s, f"model {model.name}", "its engines have not ended"):
+            await follow(
+                client.watch(model.name),
+                lambda moment: terminated(moment.replicas, model.name) or None,
+                clock=clock,
+            )
     return replace(model, state=ModelState.OFF, replicas=0, desired_replicas=0)

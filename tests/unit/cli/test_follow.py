@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from tests.support.admin import at, replica
-from tests.support.clock import VirtualClock
-from xinf.cli.follow import SETTLE_S, deadline, follow
+from tests.support.clock import VirtualClock, settle
+from xinf.cli.follow import SETTLE_S, deadline, follow, going_on
 from xinf.client.views import Moment
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.states import EngineState
@@ -102,6 +102,29 @@ async def test_a_deadline_says_what_was_not_done() -> None:
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+async def test_who_stops_following_hears_that_nothing_else_stops(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = VirtualClock()
+
+    async def follow_for_ever(seconds: float) -> None:
+        with going_on():
+            async with deadline(clock, seconds, "model echo", "it is not ready"):
+                await asyncio.Event().wait()
+
+    late = asyncio.ensure_future(follow_for_ever(5.0))
+    await clock.advance(6)
+    with pytest.raises(XinfError):
+        await late
+    assert capsys.readouterr().err == ""
+    interrupted = asyncio.ensure_future(follow_for_ever(5.0))
+    await settle()
+    interrupted.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await interrupted
+    assert capsys.readouterr().err == "xinf goes on with it\n"
 
 
 async def test_on_a_terminal_there_are_bars_and_nothing_is_left_of_them(

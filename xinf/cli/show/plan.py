@@ -15,6 +15,7 @@ from xinf.core.changes import Action, Balance, Change, Outlook
 from xinf.core.placement import Unplaced
 from xinf.core.units import format_bytes
 from xinf.tui.bars import Part, stacked
+from xinf.tui.text import brief
 
 _BAR_WIDTH = 40
 _SIGNS: Mapping[Action, tuple[str, str]] = MappingProxyType(
@@ -27,6 +28,9 @@ _SIGNS: Mapping[Action, tuple[str, str]] = MappingProxyType(
         Action.RESIZE: ("~", "yellow"),
     }
 )
+# People should know that it does not answer for a while.
+_WORDS: Mapping[Action, str] = MappingProxyType({Action.RESIZE: "resize and restart"})
+_ENDS = frozenset({Action.STOP, Action.EVICT})
 
 
 def plan_json(outlook: Outlook) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def _change(change: Change, ids: Mapping[str, str]) -> RenderableType:
     where = ", ".join(ids.get(uuid, uuid) for uuid in change.devices)
     each = " on each of" if len(change.devices) > 1 else " on"
     head = Text(f"  {sign} ", style=style)
-    head.append(f"{change.replica}  {change.action}", style="bold")
+    head.append(f"{change.replica}  {_WORDS.get(change.action, change.action)}", style="bold")
     head.append(f"  {format_bytes(change.bytes)}{each} {where}")
     return Group(head, *(_detail(line) for line in _change_lines(change)))
 
@@ -94,7 +98,8 @@ def _change_lines(change: Change) -> Iterator[str]:
         sums = " + ".join(f"{name} {format_bytes(size)}" for name, size in change.parts)
         yield f"{sums} = {format_bytes(change.bytes)}"
     if change.reason:
-        yield change.reason
+        # The sums of one that has no place any more are told there.
+        yield brief(change.reason) if change.action in _ENDS else change.reason
 
 
 def _unplaced(entry: Unplaced, *, is_misfit: bool) -> RenderableType:

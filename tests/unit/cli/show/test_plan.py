@@ -70,7 +70,7 @@ def test_a_person_sees_signs_sums_reasons_and_balances() -> None:
         "new.toml: 3 changes, 1 model does not fit, 1 model goes on as before",
         "  - old/0  stop  4.0 GiB on cuda:0",
         "      no longer wanted",
-        "  ~ coder/0  resize  17.0 GiB on each of cuda:0, cuda:1",
+        "  ~ coder/0  resize and restart  17.0 GiB on each of cuda:0, cuda:1",
         "      weights 15.0 GiB + KV cache 2.0 GiB = 17.0 GiB",
         "      stays with new settings",
         "  + rerank/0  start  1.0 GiB on cuda:1",
@@ -88,6 +88,15 @@ def test_a_person_sees_signs_sums_reasons_and_balances() -> None:
         "  now    ────────────────────────────────────────  0 B",
         "  then   ━━━━━━━━━━━━━━━━━━━━━━──────────────────  18.0 GiB",
     ]
+
+
+def test_what_loses_its_place_tells_its_sums_once() -> None:
+    sums = "no room; needs 42.0 GiB; cuda:0: 32.0 GiB - 1.0 GiB = 31.0 GiB free; short by 11.0 GiB"
+    lost = replace(STOP, replica="big/0", reason=sums)
+    found = Outlook(Preview((lost,), (replace(BIG, reason=sums),), ()))
+    lines = text_of(plan_view(found)).splitlines()
+    assert lines.count(f"      {sums}") == 1
+    assert "      no room; short by 11.0 GiB" in lines
 
 
 def test_a_guess_is_called_one() -> None:
