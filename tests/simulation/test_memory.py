@@ -143,10 +143,10 @@ def gone_for_nothing(snapshot: ClusterSnapshot, after: PlacementPlan, world: Imi
     return [
         f"{entry.replica} gave way at {world.clock.now()}: {sizes}, {world.programs}"
         for entry in lost
-        if all(
+        if world.away.isdisjoint(entry.devices)
+        and all(
             world.most_foreign(uuid) + sizes[uuid] <= world.gpus[uuid].memory_total - GIB // 2
             for uuid in entry.devices
-            if uuid not in world.away
         )
     ]
 
