@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xinf.core.engines import RunningEngine
 from xinf.core.ledger import Account
-from xinf.core.models import Activation, ModelIntent
+from xinf.core.models import Activation, ModelIntent, Override
 from xinf.core.nodes import Device, DeviceProcess, Vitals
 from xinf.core.placement import RESTING, Obstacle, PlacementPlan, Unplaced
 from xinf.core.progress import Progress
@@ -120,7 +120,9 @@ def model_state(intent: ModelIntent, engines: Sequence[RunningEngine]) -> tuple[
 
 def _why_off(intent: ModelIntent) -> str:
     """Who has to say otherwise."""
-    if intent.override is None and intent.activation is Activation.MANUAL:
+    if intent.override is Override.TERMINATE:
+        return "stays off after `xinf terminate`, until `xinf launch`"
+    if intent.activation is Activation.MANUAL:
         return "is loaded only by `xinf launch`"
     return f"not wanted by the {intent.owner}"
 

@@ -100,7 +100,7 @@ def test_a_failed_model_tells_the_last_engines_reason() -> None:
 def test_an_off_model_tells_who_must_say_otherwise() -> None:
     manual = ModelIntent(declared=ModelSpec("echo", activation=Activation.MANUAL))
     assert model_state(manual, [])[1] == "is loaded only by `xinf launch`"
-    assert model_state(ENDED, [])[1] == "not wanted by the terminate command"
+    assert "xinf terminate" in model_state(ENDED, [])[1]
 
 
 def test_a_row_of_ls_counts_its_own_ready_replicas() -> None:
