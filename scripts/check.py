@@ -38,14 +38,27 @@ CHECKS = (
 )
 
 
+# A whole run takes every core, up to a number at which heavy engines do not fill the memory. Each
+# file goes to one worker, in the order in which they lie: the slow ones come first.
+WORKERS_MAX = 4
+WHOLE = ("--dist", "loadfile", "--no-loadscope-reorder")
+
+
 def main(pytest_args: Sequence[str]) -> int:
     failed = [check for check in CHECKS if not passes(check)]
     print("-- tests", flush=True)
-    command = [sys.executable, "-m", "pytest", *pytest_args]
+    command = [sys.executable, "-m", "pytest", *spread(pytest_args), *pytest_args]
     code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
     for check in failed:
         print(f"FAILED {check.name}: {check.fix}", flush=True)
     return code or len(failed)
+
+
+def spread(pytest_args: Sequence[str]) -> tuple[str, ...]:
+    """How a run is divided; one of chosen tests is not, so that it can be watched and debugged."""
+    is_whole = all(argument == "--long" for argument in pytest_args)
+    workers = min(len(os.sched_getaffinity(0)), WORKERS_MAX)
+    return ("-n", str(workers), *WHOLE) if is_whole and workers > 1 else ()
 
 
 def passes(check: Check) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -38,10 +39,21 @@ engine = "sim"
 """
 
 
+# Below the ports that the system gives away by itself, a stretch for each process of tests: between
+# looking and listening nobody else can take one.
+PORTS_FROM, PORTS_EACH = 16_000, 2_000
+_ports = itertools.count()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = PORTS_FROM + worker % 8 * PORTS_EACH
+    for number in _ports:
+        port = first + number % PORTS_EACH
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("counting has no end")
 
 
 def until(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:

@@ -60,3 +60,17 @@ def test_the_exit_code_of_pytest_goes_up(
     monkeypatch.setattr(check, "CHECKS", ())
     assert check.main(["--no-such-option"]) == pytest.ExitCode.USAGE_ERROR
     assert "no-such-option" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--long"]])
+def test_a_whole_run_takes_every_core_and_keeps_files_together(
+    check: ModuleType, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    assert check.spread(arguments)[:4] == ("-n", "2", "--dist", "loadfile")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    assert check.spread(arguments) == ()
+
+
+def test_a_run_of_chosen_tests_is_not_divided(check: ModuleType) -> None:
+    assert check.spread(["tests/unit/core", "-x"]) == ()
