@@ -59,8 +59,9 @@ async def told_failures(client: AdminClient) -> tuple[DaemonStatus, bool]:
     status = await client.status()
     failed = [model for model in status.models if model.state is ModelState.FAILED]
     for model in failed:
-        see = f"see `xinf why {model.name}`"
-        note(f"model {model.name} failed, {see}: {brief(model.reason)}")
+        note(f"model {model.name} failed: {brief(model.reason)}")
+    if failed:
+        note(f"`xinf why {failed[0].name}` tells more")
     for problem in status.device_problems:
         note(f"warning: {problem}")
     return status, not failed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -62,20 +62,22 @@ def _title(device: DeviceView, found: Split, width: int) -> Text:
     used = _used(found)
     room = width - used.cell_len - 2
     name = Text.assemble((device.id, palette.TITLE), "  ", clean(device.name))
-    vitals = _vitals(device.vitals)
-    if name.cell_len + vitals.cell_len <= room:
-        name.append_text(vitals)
+    if device.compute_capability:
+        name.append(f"  {device.compute_capability}", style=palette.QUIET)
+    for told in _vitals(device.vitals):
+        if name.cell_len + 2 + len(told) <= room:
+            name.append(f"  {told}", style=palette.QUIET)
     return spread(clipped(name, room), used, width)
 
 
-def _vitals(vitals: Vitals) -> Text:
-    """Those that the device tells."""
-    told = [] if vitals.temperature is None else [f"{vitals.temperature:.0f} °C"]
+def _vitals(vitals: Vitals) -> Iterator[str]:
+    """Those that the device tells, the most telling first."""
+    if vitals.temperature is not None:
+        yield f"{vitals.temperature:.0f} °C"
     if vitals.power is not None:
-        told.append(f"{vitals.power:.0f} W")
+        yield f"{vitals.power:.0f} W"
     if vitals.utilisation is not None:
-        told.append(f"{share(vitals.utilisation)} busy")
-    return Text("".join(f"  {each}" for each in told), style=palette.QUIET)
+        yield f"{share(vitals.utilisation)} busy"
 
 
 def _used(found: Split) -> Text:

@@ -70,7 +70,7 @@ def test_a_model_that_fails_does_not_keep_the_others_from_being_announced(
     daemon.moments = [moment([good, bad], [replica("good/0"), broken])]
     said: list[str] = []
     serving(home, lambda signals: until_said(capsys, said, "OPENAI_API_KEY=xinf"))
-    assert "model bad failed, see `xinf why bad`: boom\n" in "".join(said)
+    assert "model bad failed: boom\n`xinf why bad` tells more\n" in "".join(said)
     assert '"model": "good"' in "".join(said)
 
 

@@ -78,7 +78,7 @@ def _queued(model: ModelView) -> str:
 def _said(replica: ReplicaView) -> _Said:
     # How far a step is changes too often for lines: only the step's name makes a new one.
     progress = _current(replica)
-    step = progress.step.what if progress else ""
+    step = progress.step.what if progress and progress.step.what != replica.state else ""
     about = _doing(progress) or _why(replica)
     told = "" if about in {"", str(replica.state)} else f" ({about})"
     line = f"{replica.replica}: {replica.state}{told}"

@@ -77,7 +77,7 @@ def test_a_state_is_told_once_and_without_the_step_of_the_one_before() -> None:
     warming = at("warming", 0, 0)
     states = [
         replica("a/0", EngineState.STARTING, progress=at("starting its process", 0, 0)),
-        replica("a/0", EngineState.STARTING, reason=""),
+        replica("a/0", EngineState.STARTING, progress=at("starting", 0, 0)),
         replica("a/0", LOADING, progress=at("starting", 0, 0), reason=""),
         replica("a/0", EngineState.READY, progress=warming),
     ]
