@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from scripts.simulator.play import Moment, Play
 from scripts.simulator.scenario import Program, Served
 from scripts.simulator.tally import EVICTED, MOVED, YIELDED, End, Tally
