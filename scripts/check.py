@@ -38,10 +38,11 @@ CHECKS = (
 )
 
 
-# A whole run takes every core, up to a number at which heavy engines do not fill the memory. Each
-# file goes to one worker, in the order in which they lie: the slow ones come first.
+# A whole run takes every core, up to a number at which heavy engines do not fill the memory. Tests
+# that share something go to one worker (tests/conftest.py says which), in the order in which they
+# lie: the slow ones come first.
 WORKERS_MAX = 4
-WHOLE = ("--dist", "loadfile", "--no-loadscope-reorder")
+WHOLE = ("--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 def main(pytest_args: Sequence[str]) -> int:

@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        # A file's tests share its fixtures; the suite that all engines are held to shares engines.
+        share_engines = item.path.match("tests/contract/test_engine_*.py")
+        group = "engines" if share_engines else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
     if config.getoption("--long"):
         return
     for item in items:

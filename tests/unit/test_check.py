@@ -63,11 +63,11 @@ def test_the_exit_code_of_pytest_goes_up(
 
 
 @pytest.mark.parametrize("arguments", [[], ["--long"]])
-def test_a_whole_run_takes_every_core_and_keeps_files_together(
+def test_a_whole_run_takes_every_core_and_keeps_together_what_shares_something(
     check: ModuleType, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    assert check.spread(arguments)[:4] == ("-n", "2", "--dist", "loadfile")
+    assert check.spread(arguments)[:4] == ("-n", "2", "--dist", "loadgroup")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     assert check.spread(arguments) == ()
 

@@ -22,7 +22,7 @@ from xinf.meta.filewatch import watch_files
 
 # When to look after another process wrote. Without a sync the commit is visible at the first or
 # second look; with one it takes as long as the disk does, to which doubling adds at most as much.
-PAUSES_S = (0.0, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
+PAUSES_S = (0.0, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512)
 
 # The same after we wrote: under a storm of our own this is 60 looks a second, of some 50 µs each.
 OWN_PAUSES_S = PAUSES_S[5:]
