@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from xinf.core.nodes import Device, Sighting, Vitals
-from xinf.device.tooled import Ask, Vendor
+from xinf.device.tooled import Ask, Vendor, understood
 from xinf.device.vendor_text import amount, blocks, bus_address, facts, first, share, size
 
 KIND = "gcu"
@@ -24,17 +24,9 @@ def read(ask: Ask) -> Sighting:
 
 def parse(text: str) -> Sighting:
     """The devices in what `efsmi -q` writes. Raises OSError when there is none."""
-    devices: list[Device] = []
-    problems: list[str] = []
-    for index, (number, body) in enumerate(blocks(text, r"DEV ID[ \t]+(\d{1,4})")[1]):
-        device = _device(index, dict(facts(body)))
-        if device is None:
-            problems.append(f"efsmi tells of device {number} what cannot be understood")
-        else:
-            devices.append(device)
-    if not devices:
-        raise OSError("efsmi lists no device that can be understood")
-    return Sighting(tuple(devices), tuple(problems))
+    listed = enumerate(blocks(text, r"DEV ID[ \t]+(\d{1,4})")[1])
+    entries = ((f"device {no}", _device(index, dict(facts(body)))) for index, (no, body) in listed)
+    return understood("efsmi", "device", entries)
 
 
 def _device(index: int, of: Mapping[str, str]) -> Device | None:

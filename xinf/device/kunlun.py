@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from xinf.core.nodes import Device, DeviceProcess, Sighting, Vitals
-from xinf.device.tooled import Ask, Vendor
+from xinf.device.tooled import Ask, Vendor, understood
 from xinf.device.vendor_text import amount, blocks, bus_address, cells, facts, share, size
 
 KIND = "kunlun"
@@ -42,17 +42,11 @@ def parse(answer: str, table: str = "") -> Sighting:
     head, cards = blocks(answer, _CARD)
     driver = dict(facts(head)).get("Driver Version")
     processes = parse_processes(table)
-    devices: list[Device] = []
-    problems: list[str] = []
-    for index, (place, body) in enumerate(cards):
-        device = _device(index, place, dict(facts(body)), driver, processes)
-        if device is None:
-            problems.append(f"xpu-smi tells of {place} what cannot be understood")
-        else:
-            devices.append(device)
-    if not devices:
-        raise OSError("xpu-smi lists no card of Kunlunxin's that can be understood")
-    return Sighting(tuple(devices), tuple(problems))
+    entries = (
+        (place, _device(index, place, dict(facts(body)), driver, processes))
+        for index, (place, body) in enumerate(cards)
+    )
+    return understood("xpu-smi", "card of Kunlunxin's", entries)
 
 
 def parse_processes(table: str) -> _Processes | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from xinf.core.nodes import Device, DeviceProcess, Sighting, Vitals
-from xinf.device.tooled import Ask, Vendor
+from xinf.device.tooled import Ask, Vendor, understood
 from xinf.device.vendor_text import amount, blocks, bus_address, facts, first, share, size
 
 KIND = "mlu"
@@ -32,21 +32,14 @@ def read(ask: Ask) -> Sighting:
 
 def parse(text: str) -> Sighting:
     """The cards in what `cnmon info` writes. Raises OSError when there is none."""
-    devices: list[Device] = []
-    problems: list[str] = []
-    for index, (card, body) in enumerate(blocks(text, r"Card[ \t]+(\d{1,4})")[1]):
-        is_told = re.search(r"^\s*Processes\s*:", body, re.MULTILINE) is not None
-        device = _device(index, facts(body), hides_processes=not is_told)
-        if device is None:
-            problems.append(f"cnmon tells of card {card} what cannot be understood")
-        else:
-            devices.append(device)
-    if not devices:
-        raise OSError("cnmon lists no card that can be understood")
-    return Sighting(tuple(devices), tuple(problems))
+    cards = enumerate(blocks(text, r"Card[ \t]+(\d{1,4})")[1])
+    entries = ((f"card {card}", _device(index, body)) for index, (card, body) in cards)
+    return understood("cnmon", "card", entries)
 
 
-def _device(index: int, told: Sequence[tuple[str, str]], hides_processes: bool) -> Device | None:
+def _device(index: int, body: str) -> Device | None:
+    told = facts(body)
+    hides_processes = re.search(r"^\s*Processes\s*:", body, re.MULTILINE) is None
     of = dict(told)
     name = of.get("Product Name")
     total = size(of.get("Physical Memory Usage/Total"))

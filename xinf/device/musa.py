@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from xinf.core.nodes import Device, DeviceProcess, Sighting, Vitals
-from xinf.device.tooled import Ask, Vendor
+from xinf.device.tooled import Ask, Vendor, understood
 from xinf.device.vendor_text import amount, bus_address, share, size
 
 KIND = "musa"
@@ -45,17 +45,12 @@ def parse(answer: str, table: str = "") -> Sighting:
     """The cards in what `mthreads-gmi -q -j` writes. Raises OSError when there is none."""
     told = _object(answer)
     processes = parse_processes(table)
-    devices: list[Device] = []
-    problems: list[str] = []
-    for index, card in enumerate(_list(told.get("GPU"))):
-        device = _device(index, _flat(card), _text(told.get("Driver Version")), processes)
-        if device is None:
-            problems.append(f"mthreads-gmi tells of GPU {index} what cannot be understood")
-        else:
-            devices.append(device)
-    if not devices:
-        raise OSError("mthreads-gmi lists no GPU that can be understood")
-    return Sighting(tuple(devices), tuple(problems))
+    driver = _text(told.get("Driver Version"))
+    entries = (
+        (f"GPU {index}", _device(index, _flat(card), driver, processes))
+        for index, card in enumerate(_list(told.get("GPU")))
+    )
+    return understood("mthreads-gmi", "GPU", entries)
 
 
 def parse_processes(table: str) -> _Processes | None:

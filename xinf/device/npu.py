@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from xinf.core.nodes import Device, DeviceProcess, Sighting, Vitals
 from xinf.core.units import MIB
-from xinf.device.tooled import Ask, Vendor
+from xinf.device.tooled import Ask, Vendor, understood
 from xinf.device.vendor_text import bus_address, cells
 
 KIND = "npu"
@@ -63,17 +63,12 @@ def parse(text: str) -> Sighting:
     rows = [row for row in map(cells, text.splitlines()) if row]
     version = re.search(r"Version:\s*(\S+)", text)
     kinds = text.count("-Usage(MB)")
-    devices: list[Device] = []
-    problems: list[str] = []
-    for index, chip in enumerate(_chips(rows, kinds)):
-        device = _device(chip, index, version[1] if version else None, rows)
-        if device is None:
-            problems.append(f"npu-smi tells of NPU {chip.card} what cannot be understood")
-        else:
-            devices.append(device)
-    if not devices:
-        raise OSError("npu-smi lists no NPU that can be understood")
-    return Sighting(tuple(devices), tuple(problems))
+    driver = version[1] if version else None
+    entries = (
+        (f"NPU {chip.card}", _device(chip, index, driver, rows))
+        for index, chip in enumerate(_chips(rows, kinds))
+    )
+    return understood("npu-smi", "NPU", entries)
 
 
 def _chips(rows: Sequence[Sequence[str]], kinds: int) -> Iterator[_Chip]:

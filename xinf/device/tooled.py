@@ -8,7 +8,7 @@ told (or that it failed) holds meanwhile. So the memory of such devices may be h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -118,6 +118,21 @@ class ToolBackend:
             return tuple(sorted(path.name for path in self._trees.dev.glob(self._vendor.nodes)))
         except OSError:
             return ()
+
+
+def understood(program: str, what: str, entries: Iterable[tuple[str, Device | None]]) -> Sighting:
+    """What `program` lists: each entry by the name it has there, None = it makes no sense.
+
+    Raises OSError when no `what` is left ("no card").
+    """
+    read = list(entries)
+    devices = tuple(device for _, device in read if device is not None)
+    if not devices:
+        raise OSError(f"{program} lists no {what} that can be understood")
+    odd = (name for name, device in read if device is None)
+    return Sighting(
+        devices, tuple(f"{program} tells of {n} what cannot be understood" for n in odd)
+    )
 
 
 def _distinct(devices: Sequence[Device]) -> Iterator[Device]:
