@@ -22,9 +22,6 @@ from xinf.daemon.root import run_daemon
 
 def run(source: ConfigSource, roles: AbstractSet[Role]) -> None:
     """Run these halves of xinf until they are told to end. Raises XinfError."""
-    # The control plane forks nothing but processes that exec at once, which needs none of gRPC's
-    # fork handlers; with them it prints a line about each.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     start = source.read()
     announces = Role.CONTROL in roles
     if not announces:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from xinf.cli import (
@@ -84,4 +86,8 @@ app.add_typer(config.app, name="config")
 
 
 def main() -> None:
+    # uvloop starts processes by a plain fork, in which gRPC's fork handlers crash whenever gRPC is
+    # busy: the child dies before it has said a word. gRPC reads this when it is first imported, and
+    # never again.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     app(prog_name="xinf")
