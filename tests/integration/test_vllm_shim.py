@@ -80,6 +80,20 @@ async def test_it_says_what_it_loaded(shim: ShimProcess) -> None:
     assert 100 * 2**20 < health.load.memory_bytes < 8 * 2**30
 
 
+async def test_its_processes_share_what_the_shim_has_imported(shim: ShimProcess) -> None:
+    """On the CPU they are forked, so that a start imports vLLM once and not three times."""
+    members = session_members(shim.process.pid)
+    shared = {command(member.pid): shared_anonymous(member.pid) for member in members}
+    assert min(shared["VLLM::EngineCor"], shared["VLLM::Worker"]) > 100 * 2**20
+
+
+def shared_anonymous(pid: int) -> int:
+    """Bytes that are no file's and that others have as well."""
+    rows = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    sizes = {row[0]: int(row[1]) * 1024 for row in rows}
+    return sizes["Anonymous:"] - sizes["Pss_Anon:"]
+
+
 async def test_its_cache_is_as_large_as_the_estimate_says(shim: ShimProcess) -> None:
     facts = examine(describe(Path(shim.kind.source), "path:small"), "path:small")
     shape = estimate(facts, Run("vllm", "cpu", dtype="float32"))

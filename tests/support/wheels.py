@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +22,19 @@ def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {TAG}\n".encode(),
     }
-    record = "".join(f"{path},,\n" for path in [*content, f"{info}/RECORD"])
+    rows = [f"{path},{_digest(data)},{len(data)}\n" for path, data in content.items()]
+    record = "".join([*rows, f"{info}/RECORD,,\n"])
     wheel = folder / f"{name}-{version}-{TAG}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, data in {**content, f"{info}/RECORD": record.encode()}.items():
             archive.writestr(path, data)
     return wheel
+
+
+def _digest(data: bytes) -> str:
+    """As a RECORD spells it."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+    return f"sha256={digest.decode().rstrip('=')}"
 
 
 def make_index(folder: Path, *wheels: Path) -> str:

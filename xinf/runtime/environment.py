@@ -12,8 +12,10 @@ from pathlib import Path
 from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Report, Step
+from xinf.runtime.intact import damage, folded, site_packages
 from xinf.runtime.lock import Pin, RuntimeLock
 from xinf.runtime.pip import download, install
+from xinf.runtime.preflight import python_minor
 from xinf.runtime.process import run_to_end
 
 # pip hands over its files at the end of a run. A large wheel gets a run of its own, so that it is
@@ -37,10 +39,13 @@ class Environment:
         return self._path / "bin" / "python"
 
     async def problem(self) -> str:
-        """Why it must be built (again); empty if it works: everything that it is for imports."""
+        """Why it must be built (again); empty if it is as it was when everything imported."""
         if not self.python.exists():
             return "it is not there"
-        return await self._import_problem(self.python)
+        site = site_packages(self._path, python_minor())
+        return await asyncio.to_thread(damage, site, self._lock.pins) or await self._complaint(
+            self.python, ""
+        )
 
     async def build(self, report: Report) -> None:
         """Download, install, verify, and move into place. Raises XinfError."""
@@ -97,7 +102,7 @@ class Environment:
         self._wheels.mkdir(parents=True, exist_ok=True)
         _clear(self._wheels / "partial")
         there = {_wheel_key(path.name) for path in self._wheels.glob("*.whl")}
-        return [pin for pin in self._lock.pins if (_folded(pin.name), pin.version) not in there]
+        return [pin for pin in self._lock.pins if (folded(pin.name), pin.version) not in there]
 
     async def _install(self, aside: Path, report: Report) -> None:
         # uv or conda name no `ensurepip`; nothing here needs it, for xinf's own pip does the work.
@@ -110,13 +115,14 @@ class Environment:
         python = aside / "bin" / "python"
         await install(requirements, self._wheels, python, self._clock, what=self._what)
         report(Step(f"installing {self._what}", 1, 2, "steps"))
-        problem = await self._import_problem(python)
+        code = "; ".join(f"import {module}" for module in self._lock.verify)
+        problem = await self._complaint(python, code)
         if problem:
             raise _unavailable(self._what, f"was installed, but does not work: {problem}")
         report(Step(f"installing {self._what}", 2, 2, "steps"))
 
-    async def _import_problem(self, python: Path) -> str:
-        code = "; ".join(f"import {module}" for module in self._lock.verify)
+    async def _complaint(self, python: Path, code: str) -> str:
+        """Why `python` cannot run `code`; empty if it can."""
         try:
             async with self._clock.timeout(VERIFY_S):
                 ended = await run_to_end([str(python), "-P", "-c", code], self._clock)
@@ -147,11 +153,7 @@ def _groups(pins: Sequence[Pin]) -> Iterator[list[Pin]]:
 
 def _wheel_key(file_name: str) -> tuple[str, str]:
     name, version = file_name.split("-")[:2]
-    return _folded(name), version
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("-", "_").replace(".", "_")
+    return folded(name), version
 
 
 def _clear(path: Path) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from xinf.core.clock import Clock
+from xinf.runtime.intact import damage, site_packages
 from xinf.runtime.lock import RuntimeLock
 from xinf.runtime.locks import SIM, Locks
 from xinf.runtime.own import installed_in
@@ -73,8 +74,9 @@ class Shelf:
         if not path.exists():
             return RuntimeView(lock.variant, None, RuntimeState.MISSING, size, {})
         python = path / "bin" / "python"
-        found = _packages(path / "lib" / f"python{python_minor()}" / "site-packages", lock)
-        is_whole = python.exists() and all(found.get(p.name) == p.version for p in lock.pins)
+        site = site_packages(path, python_minor())
+        found = _packages(site, lock)
+        is_whole = python.exists() and not damage(site, lock.pins)
         state = RuntimeState.INSTALLED if is_whole else RuntimeState.BROKEN
         return RuntimeView(lock.variant, str(python), state, size, found)
 

@@ -34,11 +34,15 @@ def forks_die_with_us() -> Generator[None]:
     parent = os.getpid()
     is_over = False
 
+    def before() -> None:
+        nonlocal parent
+        parent = os.getpid()  # A child of this process may fork as well.
+
     def in_child() -> None:
         if not is_over:
             _die_with(parent)
 
-    os.register_at_fork(after_in_child=in_child)
+    os.register_at_fork(before=before, after_in_child=in_child)
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,12 +103,49 @@ async def test_progress_ends_with_everything_that_the_lock_names(bench: Bench) -
     assert [step.done for step in downloads] == sorted(step.done for step in downloads)
 
 
-async def test_a_broken_environment_is_built_anew(bench: Bench) -> None:
-    built = await bench.ensure()
-    (module,) = built.python.parent.parent.rglob("tiny.py")
+def damage_file(place: Path) -> None:
+    (module,) = place.rglob("tiny.py")
     module.unlink()
-    shutil.rmtree(module.parent / "__pycache__")
+
+
+def damage_size(place: Path) -> None:
+    (module,) = place.rglob("tiny.py")
+    module.write_bytes(b"")
+
+
+def damage_package(place: Path) -> None:
+    (info,) = place.rglob("big-2.0.dist-info")
+    shutil.rmtree(info)
+
+
+def damage_record(place: Path) -> None:
+    (record,) = place.rglob("tiny-1.0.dist-info/RECORD")
+    record.write_text(record.read_text()[:12])
+
+
+def damage_python(place: Path) -> None:
+    (place / "bin" / "python").unlink()
+    (place / "bin" / "python").write_text("#!/nowhere")
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_file, damage_size, damage_package, damage_record, damage_python]
+)
+async def test_a_broken_environment_is_built_anew(
+    bench: Bench, damage: Callable[[Path], None]
+) -> None:
+    built = await bench.ensure()
+    damage(built.python.parent.parent)
     assert value(await bench.ensure()) == "1"
+
+
+async def test_compiled_files_may_be_cleaned_away(bench: Bench) -> None:
+    built = await bench.ensure()
+    for compiled in built.python.parent.parent.rglob("__pycache__"):
+        shutil.rmtree(compiled)
+    bench.steps.clear()
+    assert await bench.ensure() == built
+    assert bench.steps == []
 
 
 async def test_a_half_made_environment_is_no_obstacle(bench: Bench) -> None:

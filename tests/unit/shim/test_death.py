@@ -40,6 +40,17 @@ if __name__ == "__main__":
         print(forked(), flush=True)
     time.sleep(600)
 """
+FORK_TWICE = """
+if __name__ == "__main__":
+    with forks_die_with_us():
+        ours, theirs = os.pipe()
+        if not os.fork():
+            os.write(theirs, str(forked()).encode())
+            time.sleep(600)
+            os._exit(0)
+        print(os.read(ours, 20).decode(), flush=True)
+    time.sleep(600)
+"""
 FORK_AFTER_BLOCK = """
 import ctypes
 
@@ -130,7 +141,9 @@ def run(tmp_path: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "script", [FORK_IN_BLOCK, SPAWN, SPAWN_EARLY], ids=["forked", "spawned", "spawned, early"]
+    "script",
+    [FORK_IN_BLOCK, FORK_TWICE, SPAWN, SPAWN_EARLY],
+    ids=["forked", "forked by one that was forked", "spawned", "spawned, early"],
 )
 def test_a_child_is_gone_when_its_parent_is_killed(tmp_path: Path, script: str) -> None:
     with parent(tmp_path, script) as (process, child):

@@ -1,4 +1,6 @@
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,37 @@ def test_own_pages_add_up_and_shared_ones_count_once(tmp_path: Path) -> None:
     process(tmp_path, 12, session=99, pages="9000 5000 0")
     (tmp_path / "meminfo").touch()
     assert looked(tmp_path, 10) == 70 + 30 + 30
+
+
+def test_pages_that_forked_processes_share_count_once(tmp_path: Path, now: list[float]) -> None:
+    for pid, proportional in ((10, 60), (11, 50)):
+        folder = process(tmp_path, pid, session=10, pages="900 100 0")
+        size = proportional * PAGE_BYTES // 1024
+        (folder / "smaps_rollup").write_text(f"0-1 rollup\nRss: 9 kB\nPss: {size} kB\n")
+    seen = SessionMemory(tmp_path)
+    seen.find(10)
+    assert seen.bytes() == 110 * PAGE_BYTES
+    process(tmp_path, 10, session=10, pages="900 130 10")
+    now[0] += INTERVAL_SECONDS
+    assert seen.bytes() == 140 * PAGE_BYTES
+
+
+def test_a_real_fork_adds_little(now: list[float]) -> None:
+    """And what it makes of its own is added."""
+    before = SessionMemory()
+    before.find(os.getsid(0))
+    pid = os.fork()
+    if not pid:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        after = SessionMemory()
+        after.find(os.getsid(0))
+        own = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+        assert after.bytes() - before.bytes() < own / 2
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def test_a_process_that_is_gone_counts_nothing(tmp_path: Path) -> None:

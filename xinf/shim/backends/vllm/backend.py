@@ -30,6 +30,7 @@ from xinf.shim.backends.vllm.relay import Relay
 from xinf.shim.backends.vllm.residency import Residency, Tell
 from xinf.shim.backends.vllm.settings import check_source
 from xinf.shim.backends.vllm.stats import Account
+from xinf.shim.importing import large_import
 
 if TYPE_CHECKING:
     from xinf.shim.backends.vllm.engine import Engine
@@ -60,9 +61,9 @@ class VllmBackend:
         check_source(Path(options.source))
         report("loading", 0.0, "importing vLLM")
         kv_endpoint = prepare(options, os.environ)
-        # Not before now: it takes ten seconds, and reads the environment.
-        from xinf.shim.backends.vllm.engine import Engine
-
+        with large_import():
+            # Not before now: it takes ten seconds, and reads the environment.
+            from xinf.shim.backends.vllm.engine import Engine
         self._served_name = options.served_names[0]
         self._engine = Engine.start(options, kv_endpoint, self._account.note, report)
         if not self._engine.facts.quantization:

@@ -9,6 +9,7 @@ import asyncio
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from xinf.shim.backends.base import EngineOptions, Report
@@ -16,6 +17,7 @@ from xinf.shim.backends.vllm import names
 from xinf.shim.backends.vllm.causes import Log
 from xinf.shim.backends.vllm.environment import prepare_eager_cpu
 from xinf.shim.backends.vllm.facts import Facts
+from xinf.shim.backends.vllm.forking import forked_workers, may_fork
 from xinf.shim.backends.vllm.relay import App
 from xinf.shim.backends.vllm.residency import News
 from xinf.shim.backends.vllm.settings import AUTO_CONTEXT, Machine, parse, tidy
@@ -52,13 +54,15 @@ class Engine:
     ) -> Engine:
         """Blocks until the model is loaded. Raises BadOptions before anything is, or LoadFailed."""
         report("loading", 0.2, "checking settings")
+        forks = may_fork(os.environ)  # vLLM is about to say what it would do itself
         args, config = settings_of(options, kv_endpoint)
         if names.is_cpu() and args.enforce_eager:
             prepare_eager_cpu(os.environ)
         report("loading", 0.3, "vLLM starts its processes and loads the weights")
         log = Log()
+        how = forked_workers(os.environ, names.set_threads) if names.is_cpu() and forks else None
         try:
-            with forks_die_with_us():
+            with forks_die_with_us(), how or nullcontext():
                 return cls(names.start(config, on_step), args, log)
         except Exception as problem:
             raise LoadFailed(log.cause() or f"{type(problem).__name__}: {problem}") from problem

@@ -43,6 +43,8 @@ def prepare(options: EngineOptions, environ: MutableMapping[str, str]) -> str:
         environ.pop(CPU_KV_VARIABLE, None)
     if "VLLM_PLUGINS" in environ:
         environ["VLLM_PLUGINS"] = f"{environ['VLLM_PLUGINS']},{PLUGIN}"
+    # NumPy's threads would be here from its import on, and vLLM has no work for them.
+    environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sockets = _sockets(Path(options.private_dir))
     if sockets is None:
         return ""

@@ -1,8 +1,9 @@
 """What the processes of this engine hold in main memory.
 
-Each maps the same libraries, so their resident sizes must not simply be added. What each has of its
-own counts, and what it may share counts once, as much as the largest of them has: measured, that is
-within a thousandth of the kernel's proportional sizes, which take it 20 ms a process to add up.
+They map the same libraries, and a forked one shares all that it has not changed, so their resident
+sizes must not simply be added. The kernel's proportional sizes can be; it takes 20 ms a process to
+make them. So those are asked for once, when the engine is loaded, and from then on only what has
+changed since is counted: of private pages in each process, and of shared ones in the largest.
 """
 
 from __future__ import annotations
@@ -23,18 +24,23 @@ class SessionMemory:
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._members: tuple[Path, ...] = ()
+        self._counted_twice = 0
         self._looked_at = 0.0
         self._bytes = 0
 
     def find(self, session: int) -> None:
-        """Look for its processes. Reads all of /proc: some milliseconds."""
+        """Look for its processes. Reads all of /proc, and waits for the kernel: 0.1 s."""
         self._members = tuple(_members(session, self._proc))
+        sizes = [_proportional_bytes(process) for process in self._members]
+        if all(sizes):
+            self._counted_twice = _bytes(self._members) - sum(sizes)
 
     def bytes(self) -> int:
         """As it was a moment ago. Takes microseconds."""
         now = time.monotonic()
         if now - self._looked_at >= INTERVAL_SECONDS:
-            self._looked_at, self._bytes = now, _bytes(self._members)
+            counted = _bytes(self._members) - self._counted_twice
+            self._looked_at, self._bytes = now, max(0, counted)
         return self._bytes
 
 
@@ -62,3 +68,12 @@ def _bytes(members: tuple[Path, ...]) -> int:
         private += resident - mapped
         shared = max(shared, mapped)
     return (private + shared) * PAGE_BYTES
+
+
+def _proportional_bytes(process: Path) -> int:
+    """Every page divided by the number of processes that have it; 0 if the kernel does not say."""
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return 0

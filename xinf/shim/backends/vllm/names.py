@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import torch
 import zmq
 import zmq.asyncio
 from prometheus_client import generate_latest
@@ -71,6 +72,11 @@ def check(args: Namespace) -> None:
 def configure(args: Namespace) -> Any:
     """The whole configuration; reads the model's config.json. Raises ValueError or OSError."""
     return AsyncEngineArgs.from_cli_args(args).create_engine_config(CONTEXT)
+
+
+def set_threads(number: int) -> None:
+    """How many of them one operation on the CPU takes, in this process."""
+    torch.set_num_threads(number)
 
 
 def context_of(config: Any) -> int:
