@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 
@@ -74,3 +75,10 @@ def test_a_whole_run_takes_every_core_and_keeps_together_what_shares_something(
 
 def test_a_run_of_chosen_tests_is_not_divided(check: ModuleType) -> None:
     assert check.spread(["tests/unit/core", "-x"]) == ()
+
+
+def test_on_all_cores_a_file_stays_in_one_worker(request: pytest.FixtureRequest) -> None:
+    """Else each worker starts the engines of a file's fixtures again."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("only a whole run is divided")
+    assert request.node.nodeid.endswith(f"@{request.path}")
