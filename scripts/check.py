@@ -39,10 +39,10 @@ CHECKS = (
 
 
 # A whole run takes every core, up to a number at which heavy engines do not fill the memory. Tests
-# that share something go to one worker (tests/conftest.py says which), in the order in which they
-# lie: the slow ones come first.
+# that share something go to one worker (tests/support/together.py says which), in the order in
+# which they lie: the slow ones come first.
 WORKERS_MAX = 4
-WHOLE = ("--dist", "loadgroup", "--no-loadscope-reorder")
+WHOLE = ("--dist", "loadscope", "--no-loadscope-reorder")
 
 
 def main(pytest_args: Sequence[str]) -> int:

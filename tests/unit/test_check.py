@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.support.launcher import loaded
+from tests.support.together import group
 from tests.support.tree import ROOT
 
 # Instead of minutes of tests: pytest says its version and is content.
@@ -68,7 +72,7 @@ def test_a_whole_run_takes_every_core_and_keeps_together_what_shares_something(
     check: ModuleType, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    assert check.spread(arguments)[:4] == ("-n", "2", "--dist", "loadgroup")
+    assert check.spread(arguments)[:4] == ("-n", "2", "--dist", "loadscope")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     assert check.spread(arguments) == ()
 
@@ -77,8 +81,47 @@ def test_a_run_of_chosen_tests_is_not_divided(check: ModuleType) -> None:
     assert check.spread(["tests/unit/core", "-x"]) == ()
 
 
-def test_on_all_cores_a_file_stays_in_one_worker(request: pytest.FixtureRequest) -> None:
+# Each test says which worker it ran in, and waits until the other file's first one has as well.
+TWO_FILES = """
+import os, pathlib, time
+import pytest
+
+@pytest.mark.parametrize("number", range(6))
+def test_where(number):
+    places = pathlib.Path(__file__).parent / "places"
+    with places.open("a") as file:
+        file.write(f"{pathlib.Path(__file__).name} {os.environ['PYTEST_XDIST_WORKER']}\\n")
+    end = time.monotonic() + 60
+    while len(set(places.read_text().split())) < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+"""
+
+
+def test_on_all_cores_a_file_stays_in_one_worker(check: ModuleType, tmp_path: Path) -> None:
     """Else each worker starts the engines of a file's fixtures again."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        pytest.skip("only a whole run is divided")
-    assert request.node.nodeid.endswith(f"@{request.path}")
+    hook = (ROOT / "tests" / "conftest.py").read_text()
+    (tmp_path / "conftest.py").write_text(hook)
+    for name in ("test_a.py", "test_b.py"):
+        (tmp_path / name).write_text(TWO_FILES)
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *check.WHOLE, str(tmp_path)]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout
+    ran = Counter((tmp_path / "places").read_text().splitlines())
+    assert sorted(ran.values()) == [6, 6]
+    assert len({line.split()[1] for line in ran}) == 2
+
+
+def test_the_suite_that_all_engines_are_held_to_shares_them() -> None:
+    suite = {
+        group(f"tests/contract/test_engine_{name}.py::test_x[vllm]")
+        for name in ("contract", "contract_ends", "contract_streams")
+    }
+    assert len(suite) == 1
+    assert group("tests/contract/test_meta_store.py::test_x") not in suite
