@@ -150,6 +150,7 @@ def test_who_is_told_to_end_while_it_restarts_ends() -> None:
             messages=[{"role": "user", "content": "Go on."}],
             stream=True,
             max_tokens=500,
+            extra_body={"ignore_eos": True},
         )
         assert next(iter(stream)).choices
         asked = it.cli("restart", "--timeout", "100ms", check=False)
