@@ -49,7 +49,10 @@ def main(pytest_args: Sequence[str]) -> int:
     failed = [check for check in CHECKS if not passes(check)]
     print("-- tests", flush=True)
     command = [sys.executable, "-m", "pytest", *spread(pytest_args), *pytest_args]
-    code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+    # Tests start xinf some hundred times: without its compiled files each of them compiles it again.
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    quiet = subprocess.DEVNULL
+    code = subprocess.run(command, cwd=ROOT, env=environ, stdin=quiet, check=False).returncode
     for check in failed:
         print(f"FAILED {check.name}: {check.fix}", flush=True)
     return code or len(failed)

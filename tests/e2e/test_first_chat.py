@@ -52,7 +52,7 @@ def test_the_streamed_pieces_join_to_the_whole_answer(default: Instance) -> None
 
 
 def test_the_process_that_ps_shows_really_runs_llama_cpp(default: Instance) -> None:
-    (row,) = default.ps()
+    (row,) = default.listing("ps")
     assert row["engine"] == "llamacpp"
     maps = Path(f"/proc/{row['pid']}/maps").read_text()
     assert "xllamacpp" in maps

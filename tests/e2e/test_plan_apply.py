@@ -21,7 +21,7 @@ def test_a_file_is_planned_applied_and_explained() -> None:
         assert planned.returncode == 10
         told = {(each["action"], each["replica"]) for each in json.loads(planned.stdout)["actions"]}
         assert told == {("resize", "echo/0"), ("start", "twin/0")}
-        assert [row["name"] for row in it.listing("ls")] == ["echo"]
+        assert [row["name"] for row in it.ls()] == ["echo"]
 
         it.cli("apply", "new.toml")
         assert {row["replica"]: row["state"] for row in it.ps()} == {

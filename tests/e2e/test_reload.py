@@ -55,7 +55,7 @@ def test_a_save_applies_and_leaves_the_engines_of_other_models_alone(it: Instanc
     gone = [after["other"], after["new"]]
     until(lambda: not any(session_members(pid) for pid in gone), "the end of the others")
     assert pids(it) == {"echo": before["echo"]}
-    assert [model["name"] for model in it.listing("ls")] == ["echo"]
+    assert [model["name"] for model in it.ls()] == ["echo"]
     assert "xinf.toml: new: new; changed: other" in it.output
     assert "xinf.toml: gone: other, new" in it.output
 

