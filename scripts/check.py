@@ -49,7 +49,7 @@ def main(pytest_args: Sequence[str]) -> int:
     failed = [check for check in CHECKS if not passes(check)]
     print("-- tests", flush=True)
     command = [sys.executable, "-m", "pytest", *spread(pytest_args), *pytest_args]
-    # Tests start xinf some hundred times: without its compiled files each of them compiles it again.
+    # Tests start xinf some hundred times; without its compiled files each would compile it again.
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     quiet = subprocess.DEVNULL
     code = subprocess.run(command, cwd=ROOT, env=environ, stdin=quiet, check=False).returncode
