@@ -184,9 +184,9 @@ def test_a_restart_applies_what_waits_for_one() -> None:
     with home(ECHO) as (root, env, port), start(root, env, port) as it:
         it.wait_ready()
         it.save(ECHO + '[server]\nload_timeout = "50ms"\n')
-        until(lambda: it.status()["config_waiting"] == ("server.load_timeout",), "the file")
+        until(lambda: it.status()["config_waiting"] == ["server.load_timeout"], "the file")
         listed = it.cli("ls").stderr
         assert listed == "note: server.load_timeout applies at the next `xinf restart`\n"
         it.cli("restart")
-        assert it.status()["config_waiting"] == ()
+        assert it.status()["config_waiting"] == []
         assert it.cli("ls").stderr == ""

