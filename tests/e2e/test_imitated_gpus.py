@@ -35,17 +35,14 @@ def machine(driver: Driver) -> Iterator[Instance]:
         yield instance
 
 
-def status(instance: Instance) -> dict[str, Any]:
-    return json.loads(instance.cli("status", "--json").stdout)
-
-
 def environment(pid: int) -> dict[str, str]:
     entries = Path(f"/proc/{pid}/environ").read_text().split("\0")
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
 def test_engines_are_started_on_their_own_gpu_and_see_no_other(machine: Instance) -> None:
-    devices = {device["id"]: device for device in status(machine)["devices"]}
+    told = json.loads(machine.cli("status", "--json").stdout)
+    devices = {device["id"]: device for device in told["devices"]}
     assert list(devices) == ["cuda:0", "cuda:1", "cpu:0"]
     for name, gpu in (("cuda:0", RTX_5090), ("cuda:1", SECOND_5090)):
         device = devices[name]
@@ -70,7 +67,7 @@ def test_a_lost_gpu_is_told_while_the_other_serves_and_is_used_again_when_it_is_
     driver.tell(RTX_5090, SECOND_5090, extra=(f"fault|{RTX_5090.uuid}|15",))
 
     def lost() -> dict[str, Any] | None:
-        seen = status(machine)
+        seen = machine.status()
         return seen if seen["device_problems"] and len(machine.ps()) == 1 else None
 
     seen = until(lost, "the loss of a GPU")
@@ -81,7 +78,7 @@ def test_a_lost_gpu_is_told_while_the_other_serves_and_is_used_again_when_it_is_
     assert machine.sdk.chat.completions.create(model="echo", messages=ASK).choices
     driver.tell(RTX_5090, SECOND_5090)
     until(lambda: {row["devices"][0] for row in ready(machine)} == BOTH, "both GPUs again")
-    assert status(machine)["device_problems"] == []
+    assert machine.status()["device_problems"] == []
 
 
 def test_a_driver_that_hangs_stops_neither_the_engines_nor_the_end(
@@ -90,7 +87,7 @@ def test_a_driver_that_hangs_stops_neither_the_engines_nor_the_end(
     before = {row["pid"] for row in machine.ps()}
     driver.tell(RTX_5090, SECOND_5090, extra=("stuck",))
     seen = until(
-        lambda: found if (found := status(machine))["device_problems"] else None,
+        lambda: found if (found := machine.status())["device_problems"] else None,
         "the hanging driver in the status",
     )
     assert "does not answer" in seen["device_problems"][0]
@@ -103,7 +100,7 @@ def test_a_driver_that_hangs_stops_neither_the_engines_nor_the_end(
 def test_without_a_working_driver_xinf_serves_on_the_cpu_and_says_why(driver: Driver) -> None:
     driver.tell(RTX_5090, extra=("init|18",))
     with running(**driver.environment) as instance:
-        seen = status(instance)
+        seen = instance.status()
         assert [device["id"] for device in seen["devices"]] == ["cpu:0"]
         assert "different versions" in seen["device_problems"][0]
         assert "different versions" in instance.output

@@ -219,14 +219,14 @@ async def test_a_cancelled_prefill_stops_also_while_others_generate(
     channel: EngineChannel, session: EngineSession
 ) -> None:
     before = prompt_tokens((await channel.metrics(10)).prometheus)
-    talking = asyncio.create_task(whole(session, max_tokens=400, ignore_eos=True))
+    talking = asyncio.create_task(whole(session, max_tokens=150, ignore_eos=True))
     asking = asyncio.create_task(ask(session, {**LONG, "cache_prompt": False}))
     while (await channel.health(5)).load.running < 2:
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.5)
     asking.cancel()
     answer = await talking
-    assert answer["usage"]["completion_tokens"] == 400
+    assert answer["usage"]["completion_tokens"] == 150
     computed = prompt_tokens((await channel.metrics(10)).prometheus) - before
     assert computed < LONG_TOKENS
 
