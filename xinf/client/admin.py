@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -63,22 +64,22 @@ class AdminClient:
             await self._session.close()
 
     async def status(self) -> views.DaemonStatus:
-        return await self._ask("GET", "status", views.STATUS)
+        return await self._ask("GET", "status", views.DaemonStatus)
 
     async def models(self) -> tuple[ModelView, ...]:
-        return (await self._ask("GET", "models", views.MODELS)).models
+        return (await self._ask("GET", "models", views.ModelList)).models
 
     async def replicas(self) -> tuple[ReplicaView, ...]:
-        return (await self._ask("GET", "replicas", views.REPLICAS)).replicas
+        return (await self._ask("GET", "replicas", views.ReplicaList)).replicas
 
     async def launch(self, name: str, description: JsonObject) -> ModelView:
         """Wish for a model. `description` has the keys of its table; empty loads a declared one."""
         body = {"name": name, **description}
-        return await self._ask("POST", "models", views.MODEL, body)
+        return await self._ask("POST", "models", ModelView, body)
 
     async def terminate(self, name: str) -> ModelView:
         """Wish a model away; raises NOT_FOUND when there is none of that name."""
-        return await self._ask("DELETE", f"models/{quote(name, safe='')}", views.MODEL)
+        return await self._ask("DELETE", f"models/{quote(name, safe='')}", ModelView)
 
     async def shutdown(self, *, hurry: bool = False, restart: bool = False) -> int:
         """Ask the daemon to drain and end (`hurry`: without draining); its pid, to wait for.
@@ -86,23 +87,23 @@ class AdminClient:
         With `restart` it starts again with the same pid; raises CONFIG_INVALID if it could not.
         """
         wish: dict[str, JsonValue] = {"hurry": hurry, **({"restart": True} if restart else {})}
-        return (await self._ask("POST", "shutdown", views.ENDING, wish)).pid
+        return (await self._ask("POST", "shutdown", views.Ending, wish)).pid
 
     async def plan(self, text: str, file: Path) -> Outlook:
         """What would change if `text` were in `file`, in force; raises CONFIG_INVALID."""
-        return await self._ask("POST", "plan", views.OUTLOOK, {"text": text, "file": str(file)})
+        return await self._ask("POST", "plan", Outlook, {"text": text, "file": str(file)})
 
     async def apply(self, text: str, file: Path) -> Applied:
         """Make `text`, which stands in `file`, the config file; raises CONFIG_INVALID."""
-        return await self._ask("POST", "apply", views.APPLIED, {"text": text, "file": str(file)})
+        return await self._ask("POST", "apply", Applied, {"text": text, "file": str(file)})
 
     async def why(self, name: str) -> Explanation:
         """All that is known of a model; raises NOT_FOUND."""
-        return await self._ask("GET", f"why/{quote(name, safe='')}", views.EXPLANATION)
+        return await self._ask("GET", f"why/{quote(name, safe='')}", Explanation)
 
     async def events(self, query: EventQuery) -> tuple[Recorded, ...]:
         """What happened, oldest first."""
-        found = await self._ask("GET", "events", views.EVENTS, query=_parameters(query))
+        found = await self._ask("GET", "events", views.EventList, query=_parameters(query))
         return tuple(each.recorded for each in found.events)
 
     async def follow_events(self, query: EventQuery) -> AsyncGenerator[Recorded]:
@@ -111,7 +112,7 @@ class AdminClient:
         no_end = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S)
         async with self._response("GET", "events", timeout=no_end, query=asked) as response:
             async for line in response.content:
-                yield _read(views.EVENT, line).recorded
+                yield _read(views.EventLine, line).recorded
 
     async def watch(self, model: str | None = None) -> AsyncGenerator[views.Moment]:
         """Everything (of `model`) now and at every change; ends when the daemon does."""
@@ -119,13 +120,13 @@ class AdminClient:
         no_end = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S)
         async with self._response("GET", "watch", timeout=no_end, query=query) as response:
             async for line in response.content:
-                yield _read(views.MOMENT, line)
+                yield _read(views.Moment, line)
 
     async def _ask(
         self,
         method: str,
         path: str,
-        answer: TypeAdapter[_T],
+        answer: type[_T],
         body: JsonObject | None = None,
         query: dict[str, str] | None = None,
     ) -> _T:
@@ -161,8 +162,14 @@ def _parameters(query: EventQuery) -> dict[str, str]:
     return {name: str(value) for name, value in asdict(query).items()}
 
 
-def _read(answer: TypeAdapter[_T], text: bytes) -> _T:
+@cache
+def _reader(answer: type[_T]) -> TypeAdapter[_T]:
+    """Made when it is first needed: a command needs one or two of them, and each takes 3 ms."""
+    return TypeAdapter(answer)
+
+
+def _read(answer: type[_T], text: bytes) -> _T:
     try:
-        return answer.validate_json(text)
+        return _reader(answer).validate_json(text)
     except ValidationError as error:
         raise unreadable(str(error.errors()[0]["msg"])) from error

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
-
-from xinf.core.changes import Applied, Outlook
 from xinf.core.events import Event
 from xinf.core.views import DeviceView, ModelView, ReplicaView
-from xinf.core.why import Explanation
 from xinf.meta.events import Recorded, severity_of
 
 
@@ -86,16 +82,3 @@ class EventLine:
 @dataclass(frozen=True, slots=True)
 class EventList:
     events: tuple[EventLine, ...]
-
-
-STATUS = TypeAdapter(DaemonStatus)
-MOMENT = TypeAdapter(Moment)
-MODEL = TypeAdapter(ModelView)
-MODELS = TypeAdapter(ModelList)
-REPLICAS = TypeAdapter(ReplicaList)
-ENDING = TypeAdapter(Ending)
-EVENTS = TypeAdapter(EventList)
-EVENT = TypeAdapter(EventLine)
-OUTLOOK = TypeAdapter(Outlook)
-APPLIED = TypeAdapter(Applied)
-EXPLANATION = TypeAdapter(Explanation)
