@@ -1,7 +1,8 @@
 """Everything a reviewer would run: `python3 xinf.py test [pytest arguments]`.
 
-Format, lint, types, floors and stubs are all checked even when one fails; then pytest runs with the
-arguments given. The exit code is 0 only if all of it was fine. pytest speaks last when all is well.
+Format, lint, types, floors and stubs are checked side by side, all of them even when one fails;
+then pytest runs with the arguments given. The exit code is 0 only if all of it was fine. pytest
+speaks last when all is well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,10 @@ CHECKS = (
     Check("stubs", (sys.executable, "scripts/gen_proto.py", "--check"), "generate them again"),
 )
 
+# Before a whole run the tests are imported once, which compiles them, and not by each worker.
+IMPORTS = Check(
+    "imports", (sys.executable, "-m", "pytest", "--collect-only", "-qq"), "pytest names the file"
+)
 
 # A whole run takes every core, up to a number at which heavy engines do not fill the memory. Tests
 # that share something go to one worker (tests/support/together.py says which), in the order in
@@ -46,29 +52,53 @@ WHOLE = ("--dist", "loadscope", "--no-loadscope-reorder")
 
 
 def main(pytest_args: Sequence[str]) -> int:
-    failed = [check for check in CHECKS if not passes(check)]
+    checks = (*CHECKS, IMPORTS) if is_whole(pytest_args) else CHECKS
+    with ThreadPoolExecutor(cores()) as pool:
+        failed = [done.check for done in pool.map(run, checks) if not passed(done)]
     print("-- tests", flush=True)
-    command = [sys.executable, "-m", "pytest", *spread(pytest_args), *pytest_args]
-    # Tests start xinf some hundred times; without its compiled files each would compile it again.
-    environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    quiet = subprocess.DEVNULL
+    command = (sys.executable, "-m", "pytest", *spread(pytest_args), *pytest_args)
+    environ, quiet = environment(), subprocess.DEVNULL
     code = subprocess.run(command, cwd=ROOT, env=environ, stdin=quiet, check=False).returncode
     for check in failed:
         print(f"FAILED {check.name}: {check.fix}", flush=True)
     return code or len(failed)
 
 
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def is_whole(pytest_args: Sequence[str]) -> bool:
+    return all(argument == "--long" for argument in pytest_args)
+
+
 def spread(pytest_args: Sequence[str]) -> tuple[str, ...]:
     """How a run is divided; one of chosen tests is not, so that it can be watched and debugged."""
-    is_whole = all(argument == "--long" for argument in pytest_args)
-    workers = min(len(os.sched_getaffinity(0)), WORKERS_MAX)
-    return ("-n", str(workers), *WHOLE) if is_whole and workers > 1 else ()
+    workers = min(cores(), WORKERS_MAX)
+    return ("-n", str(workers), *WHOLE) if is_whole(pytest_args) and workers > 1 else ()
 
 
-def passes(check: Check) -> bool:
-    """Run one check and tell how it went; its output is shown only if it fails."""
+def environment() -> dict[str, str]:
+    """Of all that is run. Tests start xinf some hundred times: without its compiled files, which
+    that variable forbids, each of them would compile it again.
+    """
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a check ended; `said` is all that it printed."""
+
+    check: Check
+    code: int
+    seconds: float
+    said: str
+
+
+def run(check: Check) -> Done:
     began = time.monotonic()
-    done = subprocess.run(
+    ended = subprocess.run(
         check.command,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -76,14 +106,19 @@ def passes(check: Check) -> bool:
         stderr=subprocess.STDOUT,
         text=True,
         timeout=CHECK_TIMEOUT_S,
-        env={**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
+        env=environment(),
         check=False,
     )
-    verdict = "ok" if done.returncode == 0 else "FAILED"
-    print(f"-- {check.name}: {verdict} in {time.monotonic() - began:.1f} s", flush=True)
-    if done.returncode:
-        print(done.stdout, flush=True)
-    return done.returncode == 0
+    return Done(check, ended.returncode, time.monotonic() - began, ended.stdout)
+
+
+def passed(done: Done) -> bool:
+    """Tell how it went, and what it said if it failed."""
+    verdict = "FAILED" if done.code else "ok"
+    print(f"-- {done.check.name}: {verdict} in {done.seconds:.1f} s", flush=True)
+    if done.code:
+        print(done.said, flush=True)
+    return done.code == 0
 
 
 if __name__ == "__main__":

@@ -81,6 +81,25 @@ def test_a_run_of_chosen_tests_is_not_divided(check: ModuleType) -> None:
     assert check.spread(["tests/unit/core", "-x"]) == ()
 
 
+def test_only_before_a_whole_run_all_tests_are_imported(
+    check: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "CHECKS", ())
+    monkeypatch.setattr(check, "IMPORTS", check.Check("imports", python("exit(1)"), "mend it"))
+    monkeypatch.setattr(check, "spread", lambda _: QUICK)
+    assert check.main([]) == 1
+    assert capfd.readouterr().out.endswith("FAILED imports: mend it\n")
+    assert check.main(QUICK) == 0
+
+
+def test_what_is_run_may_keep_what_it_compiled(
+    check: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    done = check.run(check.Check("x", python("import sys; print(sys.dont_write_bytecode)"), ""))
+    assert done.said == "False\n"
+
+
 # Each test says which worker it ran in, and waits until the other file's first one has as well.
 TWO_FILES = """
 import os, pathlib, time
