@@ -103,7 +103,7 @@ def test_without_a_working_driver_xinf_serves_on_the_cpu_and_says_why(driver: Dr
         seen = instance.status()
         assert [device["id"] for device in seen["devices"]] == ["cpu:0"]
         assert "different versions" in seen["device_problems"][0]
-        assert "different versions" in instance.output
+        until(lambda: "different versions" in instance.output, "its words on the terminal")
         (row,) = instance.ps()
         assert environment(row["pid"])["CUDA_VISIBLE_DEVICES"] == ""
 
