@@ -48,7 +48,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     # Each channel minds its own connection: one dead engine must not delay another's reconnect.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    # In spite of its name this is how long one attempt may take, until the engine's first word: a
+    # busy one may need a while, and one that is gone refuses at once.
+    ("grpc.min_reconnect_backoff_ms", 20_000),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (

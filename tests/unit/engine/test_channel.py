@@ -1,4 +1,7 @@
 import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -21,6 +24,38 @@ async def test_health_says_status_instance_and_load() -> None:
     assert health.status is HealthStatus.SERVING
     assert health.instance == "instance-1"
     assert health.load == EngineLoad(running=2)
+
+
+async def test_an_engine_that_is_slow_to_say_its_first_word_is_not_taken_for_gone() -> None:
+    async with served(ScriptedBackend()) as shim, behind(shim.address, 1.0) as address:
+        channel = EngineChannel(address)
+        health = await channel.health(10)
+        await channel.close()
+    assert health.is_serving
+
+
+@asynccontextmanager
+async def behind(address: str, seconds: float) -> AsyncIterator[str]:
+    """The same engine, heard of only after a while: as one that gets no processor is."""
+
+    async def hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            target.write(data)
+        target.close()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to, back = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        await asyncio.sleep(seconds)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(hand_on(reader, back))
+            tasks.create_task(hand_on(to, writer))
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        server = await asyncio.start_unix_server(meet, f"{short}/s")
+        try:
+            yield f"unix:{short}/s"
+        finally:
+            server.close()
 
 
 async def test_an_engine_that_drains_says_so_and_is_still_well() -> None:
