@@ -2,6 +2,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -44,18 +45,23 @@ async def behind(address: str, seconds: float) -> AsyncIterator[str]:
         target.close()
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(asyncio.current_task())
         to, back = await asyncio.open_unix_connection(address.removeprefix("unix:"))
         await asyncio.sleep(seconds)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(hand_on(reader, back))
             tasks.create_task(hand_on(to, writer))
+        for each in (back, writer):
+            await each.wait_closed()
 
+    met: list[Any] = []
     with tempfile.TemporaryDirectory(dir="/tmp") as short:
         server = await asyncio.start_unix_server(meet, f"{short}/s")
         try:
             yield f"unix:{short}/s"
         finally:
             server.close()
+            await asyncio.gather(*met)
 
 
 async def test_an_engine_that_drains_says_so_and_is_still_well() -> None:
