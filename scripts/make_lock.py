@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from xinf.runtime.lock import read_lock  # noqa: E402
+from xinf.runtime.lock import folded, read_lock  # noqa: E402
 
 # Where pip is told of more places to find wheels in, such as one for a CPU's torch.
 ADDED_PLACES = ("PIP_CONFIG_FILE", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL")
@@ -64,7 +64,7 @@ def sizes(requirements: list[str], minor: str, scratch: Path) -> dict[str, int]:
 
 
 def wheel_name(requirement: str) -> str:
-    return re.sub(r"[-_.]+", "_", requirement.partition("==")[0]).lower()
+    return folded(requirement.partition("==")[0])
 
 
 def main() -> None:

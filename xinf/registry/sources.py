@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from xinf.core.errors import ErrorCode, XinfError
+from xinf.runtime.lock import folded
 
 _PYPI = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -67,7 +68,7 @@ def parse_source(text: str) -> Source:
     scheme, colon, rest = text.partition(":")
     package, repository = _PYPI.fullmatch(rest), _HUB.fullmatch(rest)
     if scheme == "pypi" and package:
-        name, version = _folded(package["name"]), package["version"] or ""
+        name, version = folded(package["name"]), package["version"] or ""
         return PypiSource(name, version, package["file"] or "")
     if scheme == "hf" and repository:
         revision = repository["revision"] or "main"
@@ -90,7 +91,3 @@ def _why(scheme: str, rest: str) -> str:
     if not rest:
         return "nothing follows the colon"
     return f"{rest!r} is not a {'package' if scheme == 'pypi' else 'repository'}"
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -12,8 +12,8 @@ from pathlib import Path
 from xinf.core.clock import Clock
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Report, Step
-from xinf.runtime.intact import damage, folded, site_packages
-from xinf.runtime.lock import Pin, RuntimeLock
+from xinf.runtime.intact import damage, site_packages
+from xinf.runtime.lock import Pin, RuntimeLock, key_of
 from xinf.runtime.pip import download, install
 from xinf.runtime.preflight import python_minor
 from xinf.runtime.process import run_to_end
@@ -101,8 +101,8 @@ class Environment:
         """Pins without a wheel. A whole wheel appears under its name in one move."""
         self._wheels.mkdir(parents=True, exist_ok=True)
         _clear(self._wheels / "partial")
-        there = {_wheel_key(path.name) for path in self._wheels.glob("*.whl")}
-        return [pin for pin in self._lock.pins if (folded(pin.name), pin.version) not in there]
+        there = {key_of(path.name) for path in self._wheels.glob("*.whl")}
+        return [pin for pin in self._lock.pins if pin.key not in there]
 
     async def _install(self, aside: Path, report: Report) -> None:
         # uv or conda name no `ensurepip`; nothing here needs it, for xinf's own pip does the work.
@@ -149,11 +149,6 @@ def _groups(pins: Sequence[Pin]) -> Iterator[list[Pin]]:
     for pin in pins:
         if pin.bytes >= ALONE_BYTES:
             yield [pin]
-
-
-def _wheel_key(file_name: str) -> tuple[str, str]:
-    name, version = file_name.split("-")[:2]
-    return folded(name), version
 
 
 def _clear(path: Path) -> None:

@@ -39,6 +39,11 @@ class Pin:
     def requirement(self) -> str:
         return f"{self.name}=={self.version}"
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """As `key_of` reads it from what was made of it."""
+        return folded(self.name), self.version
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeLock:
@@ -62,6 +67,17 @@ class RuntimeLock:
         """`<variant>-<8 hex>`: another lock or another Python is another environment."""
         text = "\n".join([minor, *self.verify, *(pin.requirement for pin in self.pins)])
         return f"{self.variant}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def folded(name: str) -> str:
+    """The one spelling of a distribution's name (PEP 503), whatever it is written like."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def key_of(file_name: str) -> tuple[str, str]:
+    """Name and version of the distribution that a wheel, or a folder `.dist-info`, is of."""
+    name, _, rest = file_name.removesuffix(".dist-info").partition("-")
+    return folded(name), rest.partition("-")[0]
 
 
 def parse_lock(variant: str, text: str) -> RuntimeLock:

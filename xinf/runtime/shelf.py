@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xinf.core.clock import Clock
 from xinf.runtime.intact import damage, site_packages
-from xinf.runtime.lock import RuntimeLock
+from xinf.runtime.lock import RuntimeLock, folded
 from xinf.runtime.locks import SIM, Locks
 from xinf.runtime.own import installed_in
 from xinf.runtime.preflight import python_minor
@@ -97,12 +97,8 @@ def _packages(site: Path, lock: RuntimeLock) -> dict[str, str]:
 
 def _sorted(versions: Mapping[str, str], lock: RuntimeLock) -> dict[str, str]:
     """As the lock spells them; first what it wants, then the rest by name."""
-    spelled = {_folded(pin.name): pin.name for pin in lock.pins}
-    named = {spelled.get(_folded(name), name): version for name, version in versions.items()}
-    wanted = [_folded(re.split(r"[^A-Za-z0-9._-]", want)[0]) for want in lock.wants]
-    first = [name for want in wanted for name in named if _folded(name) == want]
+    spelled = {folded(pin.name): pin.name for pin in lock.pins}
+    named = {spelled.get(folded(name), name): version for name, version in versions.items()}
+    wanted = [folded(re.split(r"[^A-Za-z0-9._-]", want)[0]) for want in lock.wants]
+    first = [name for want in wanted for name in named if folded(name) == want]
     return {name: named[name] for name in dict.fromkeys([*first, *sorted(named)])}
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,7 +1,7 @@
 import pytest
 
 from xinf.config.data import config_data
-from xinf.runtime.lock import LockInvalid, parse_lock, read_lock
+from xinf.runtime.lock import LockInvalid, Pin, key_of, parse_lock, read_lock
 
 CPU_CUDA = ("cpu", "cuda")
 TEXT = """# Words.
@@ -86,3 +86,17 @@ def test_both_locks_of_vllm_hold_one_release_and_each_the_torch_of_its_device() 
 
 def major_minor(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")[:2]))
+
+
+@pytest.mark.parametrize(
+    ("file_name", "is_of_it"),
+    [
+        ("a_b_c-1.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", True),
+        ("A.b__C-1.0+cpu.dist-info", True),
+        ("a_b_c-1.0.dist-info", False),
+        ("a_b-1.0+cpu.dist-info", False),
+        ("a_b_c.dist-info", False),
+    ],
+)
+def test_a_pin_is_known_by_what_was_made_of_it(file_name: str, is_of_it: bool) -> None:
+    assert (key_of(file_name) == Pin("a-B.c", "1.0+cpu", 0).key) is is_of_it
