@@ -18,6 +18,8 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from xinf.shim.forks import at_forks
+
 PR_SET_PDEATHSIG = 1
 # Exit code of a child whose parent died before it could ask for the signal.
 TOO_LATE = 1
@@ -31,22 +33,14 @@ def forks_die_with_us() -> Generator[None]:
 
     The kernel ties the signal to the thread that forked: use it, and fork, on the main thread.
     """
-    parent = os.getpid()
-    is_over = False
+    parent = 0
 
     def before() -> None:
         nonlocal parent
         parent = os.getpid()  # A child of this process may fork as well.
 
-    def in_child() -> None:
-        if not is_over:
-            _die_with(parent)
-
-    os.register_at_fork(before=before, after_in_child=in_child)
-    try:
+    with at_forks(lambda: _die_with(parent), before):
         yield
-    finally:
-        is_over = True
 
 
 def die_with_parent() -> None:

@@ -54,15 +54,16 @@ class Engine:
     ) -> Engine:
         """Blocks until the model is loaded. Raises BadOptions before anything is, or LoadFailed."""
         report("loading", 0.2, "checking settings")
-        forks = may_fork(os.environ)  # vLLM is about to say what it would do itself
+        # Asked now, for vLLM is about to write there what it would do itself.
+        forks = names.is_cpu() and may_fork(os.environ)
         args, config = settings_of(options, kv_endpoint)
         if names.is_cpu() and args.enforce_eager:
             prepare_eager_cpu(os.environ)
         report("loading", 0.3, "vLLM starts its processes and loads the weights")
         log = Log()
-        how = forked_workers(os.environ, names.set_threads) if names.is_cpu() and forks else None
+        how = forked_workers(os.environ, names.set_threads) if forks else nullcontext()
         try:
-            with forks_die_with_us(), how or nullcontext():
+            with forks_die_with_us(), how:
                 return cls(names.start(config, on_step), args, log)
         except Exception as problem:
             raise LoadFailed(log.cause() or f"{type(problem).__name__}: {problem}") from problem

@@ -16,6 +16,8 @@ from collections.abc import Callable, Generator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from xinf.shim.forks import at_forks
+
 METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
 THREADS = "OMP_NUM_THREADS"
 # Where a worker's threads may run: vLLM sets the one or the other, as a list of processors.
@@ -42,18 +44,14 @@ def forked_workers(environ: MutableMapping[str, str], set_threads: SetThreads) -
     EngineCore, which nothing is set for, must not make threads before it forks its worker.
     """
     before = _meant(environ)
-    is_over = False
 
     def in_child() -> None:
-        if not is_over and _meant(environ) != before:
+        if _meant(environ) != before:
             follow(environ, set_threads)
 
-    os.register_at_fork(after_in_child=in_child)
     environ[METHOD] = "fork"
-    try:
+    with at_forks(in_child):
         yield
-    finally:
-        is_over = True
 
 
 def follow(environ: Mapping[str, str], set_threads: SetThreads) -> None:
