@@ -30,7 +30,7 @@ def options(**args: object) -> EngineOptions:
 prepare(options(), os.environ)
 
 from xinf.shim.backends import optional  # noqa: E402
-from xinf.shim.backends.vllm import errors, names, relay, residency, settings, stats  # noqa: E402
+from xinf.shim.backends.vllm import errors, forking, names, relay, residency, settings, stats  # noqa: E402
 
 
 def lacks(known: Iterable[str], wanted: Iterable[str]) -> str:
@@ -205,7 +205,23 @@ def variables() -> str:
     from vllm import envs
 
     wanted = ["VLLM_API_KEY", "VLLM_CPU_KVCACHE_SPACE", "VLLM_NO_USAGE_STATS", "VLLM_PLUGINS"]
-    return lacks(envs.environment_variables, [*wanted, "VLLM_DO_NOT_TRACK", "VLLM_RPC_BASE_PATH"])
+    wanted += ["VLLM_DO_NOT_TRACK", "VLLM_RPC_BASE_PATH", forking.METHOD]
+    return lacks(envs.environment_variables, wanted)
+
+
+def threads() -> str:
+    """What a worker on the CPU is told of its threads, by which of its kinds of OpenMP."""
+    from vllm.utils.ompmultiprocessing import OMPProcessManager
+
+    for library, place in zip((True, False), forking.PLACES, strict=True):
+        manager = OMPProcessManager.__new__(OMPProcessManager)
+        manager.skip_setup, manager.use_iomp, manager.use_gomp = False, False, library
+        manager.cpu_lists = [[3, 5]]
+        with manager.configure_omp_envs(0, 0):
+            told = os.environ.get(forking.THREADS), re.findall(r"\d+", os.environ.get(place, ""))
+        if told != ("2", ["3", "5"]):
+            return f"{place}: {told}"
+    return ""
 
 
 def counting() -> str:
@@ -227,7 +243,7 @@ def plugin() -> str:
 
 CHECKS = (
     release, serving, engine, logger, steps, kv_events, configuration, arguments, parsed, planned,
-    refused, headers, words, variables, counting, plugin,
+    refused, headers, words, variables, threads, counting, plugin,
 )  # fmt: skip
 
 
