@@ -39,7 +39,7 @@ CHECKS = (
     Check("stubs", (sys.executable, "scripts/gen_proto.py", "--check"), "generate them again"),
 )
 
-# Before a whole run the tests are imported once, which compiles them, and not by each worker.
+# Before a run that is divided the tests are imported, and so compiled, once and not by each worker.
 IMPORTS = Check(
     "imports", (sys.executable, "-m", "pytest", "--collect-only", "-qq"), "pytest names the file"
 )
@@ -52,11 +52,12 @@ WHOLE = ("--dist", "loadscope", "--no-loadscope-reorder")
 
 
 def main(pytest_args: Sequence[str]) -> int:
-    checks = (*CHECKS, IMPORTS) if is_whole(pytest_args) else CHECKS
+    division = spread(pytest_args)
+    checks = (*CHECKS, IMPORTS) if division else CHECKS
     with ThreadPoolExecutor(cores()) as pool:
         failed = [done.check for done in pool.map(run, checks) if not passed(done)]
     print("-- tests", flush=True)
-    command = (sys.executable, "-m", "pytest", *spread(pytest_args), *pytest_args)
+    command = (sys.executable, "-m", "pytest", *division, *pytest_args)
     environ, quiet = environment(), subprocess.DEVNULL
     code = subprocess.run(command, cwd=ROOT, env=environ, stdin=quiet, check=False).returncode
     for check in failed:
@@ -68,14 +69,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def is_whole(pytest_args: Sequence[str]) -> bool:
-    return all(argument == "--long" for argument in pytest_args)
-
-
 def spread(pytest_args: Sequence[str]) -> tuple[str, ...]:
     """How a run is divided; one of chosen tests is not, so that it can be watched and debugged."""
+    is_whole = all(argument == "--long" for argument in pytest_args)
     workers = min(cores(), WORKERS_MAX)
-    return ("-n", str(workers), *WHOLE) if is_whole(pytest_args) and workers > 1 else ()
+    return ("-n", str(workers), *WHOLE) if is_whole and workers > 1 else ()
 
 
 def environment() -> dict[str, str]:

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from xinf.cli.output import plain
 from xinf.core.changes import Applied, Outlook, Preview
 from xinf.core.errors import ErrorCode, XinfError
 from xinf.core.progress import Progress, Step
@@ -142,18 +143,18 @@ class FakeDaemon:
             case "GET", ["status"]:
                 return web.json_response(self._status())
             case "GET", ["models"]:
-                return web.json_response({"models": _plain(self.models)})
+                return web.json_response({"models": plain(self.models)})
             case "GET", ["replicas"]:
-                return web.json_response({"replicas": _plain(self.replicas)})
+                return web.json_response({"replicas": plain(self.replicas)})
             case "POST", ["models"]:
                 named = [known for known in self.models if known.name == body["name"]]
-                return web.json_response(_plain(named or [model(body["name"])])[0])
+                return web.json_response(plain(named or [model(body["name"])])[0])
             case "DELETE", ["models", name]:
                 named = [known for known in self.models if name in (known.name, *known.aliases)]
                 if not named:
                     missing = XinfError(ErrorCode.NOT_FOUND, cause=f"there is no model {name!r}")
                     return _envelope(missing)
-                return web.json_response(_plain(named)[0])
+                return web.json_response(plain(named)[0])
             case "GET", ["watch"]:
                 return await self._watch(request)
             case "POST", ["plan"]:
@@ -182,9 +183,9 @@ class FakeDaemon:
             "pid": self.pid,
             "uptime_seconds": 3.5,
             "config_file": self.config_file,
-            "devices": _plain(self.devices),
-            "models": _plain(self.models),
-            "replicas": _plain(self.replicas),
+            "devices": plain(self.devices),
+            "models": plain(self.models),
+            "replicas": plain(self.replicas),
             "instance": self.instance,
             "worker_pid": self.worker_pid,
             "config_problem": self.config_problem,
@@ -211,7 +212,7 @@ def moment(
     models: Sequence[ModelView] = (), replicas: Sequence[ReplicaView] = (), *, ready: bool = False
 ) -> dict[str, Any]:
     """A line of a watch."""
-    return {"models": _plain(models), "replicas": _plain(replicas), "ready": ready}
+    return {"models": plain(models), "replicas": plain(replicas), "ready": ready}
 
 
 @contextmanager
@@ -248,10 +249,6 @@ def fake_daemon(socket: Path | None = None) -> Iterator[FakeDaemon]:
 
 def _changed(view: Any, changes: dict[str, Any]) -> Any:
     return replace(view, **changes)
-
-
-def _plain(views: Sequence[Any]) -> list[dict[str, Any]]:
-    return [asdict(view) for view in views]
 
 
 def _envelope(error: XinfError) -> web.Response:

@@ -81,12 +81,12 @@ def test_a_run_of_chosen_tests_is_not_divided(check: ModuleType) -> None:
     assert check.spread(["tests/unit/core", "-x"]) == ()
 
 
-def test_only_before_a_whole_run_all_tests_are_imported(
+def test_only_before_a_run_that_is_divided_all_tests_are_imported(
     check: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(check, "CHECKS", ())
     monkeypatch.setattr(check, "IMPORTS", check.Check("imports", python("exit(1)"), "mend it"))
-    monkeypatch.setattr(check, "spread", lambda _: QUICK)
+    monkeypatch.setattr(check, "spread", lambda arguments: () if arguments else QUICK)
     assert check.main([]) == 1
     assert capfd.readouterr().out.endswith("FAILED imports: mend it\n")
     assert check.main(QUICK) == 0
